@@ -1,0 +1,1 @@
+"""Enforcing a policy on ASGI: messages, tasks and time. No framework."""

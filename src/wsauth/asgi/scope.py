@@ -1,0 +1,53 @@
+"""What the application's scope says of the identity, and what it no longer says of the credential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsauth.core.locations import Query, offer_subprotocols
+
+if TYPE_CHECKING:
+    from wsauth.asgi.connection import Connection
+    from wsauth.asgi.types import Scope
+    from wsauth.policy import Policy
+
+KEY = "wsauth"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`scope["auth"]`, as Starlette's `@requires` reads it."""
+
+    scopes: list[str]
+
+
+def hide_from_server(scope: Scope, policy: Policy) -> None:
+    """Take query credentials out of the server's own scope: uvicorn logs its query string when the connection is accepted.
+
+    This is the one change that wsauth makes to the scope it was given; everything else goes into a copy.
+    """
+    for scheme in policy.explicit:
+        if isinstance(scheme.location, Query):
+            scheme.strip(scope)
+
+
+def for_application(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
+    """Copy the scope for the application: the identity in, every explicit credential that the policy knows out."""
+    child = dict(scope)
+    for scheme in policy.explicit:
+        scheme.strip(child)
+    if connection.accepted_for_application:
+        offer_subprotocols(child, connection.offered)
+        child["extensions"] = {
+            name: value for name, value in (child.get("extensions") or {}).items() if name != "websocket.http.response"
+        }
+    identity = connection.identity
+    authenticated = ["authenticated"] if identity.is_authenticated else []
+    child["auth"] = Granted([*authenticated, *sorted(identity.scopes)])
+    child["user"] = identity.user if identity.user is not None else identity
+    child.update(identity.scope)
+    if policy.framework is not None:
+        child.update(policy.framework.entries(connection, child))
+    child[KEY] = connection
+    return child

@@ -1,0 +1,182 @@
+"""Which pages may connect: the Origin of the handshake (RFC 6454, RFC 6455 §10.2) against cross-site WebSocket hijacking.
+
+Browsers always send an Origin with a WebSocket and scripts cannot change it. The check comes before any credential is
+looked for: any other order is an oracle for other sites.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from wsauth.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from wsauth.core.handshake import Handshake
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_WEB = ("http", "https")
+
+Origin = tuple[str, str, int | None]  # scheme, host, port
+AllowedHosts = Iterable[str] | Callable[[], Iterable[str] | None] | None
+
+
+class OriginVerdict(Enum):
+    ALLOWED = "allowed"  # a page of this site: what it is refused for, it may read
+    ABSENT = "absent"  # not a browser: explicit credentials only
+    FOREIGN = "foreign"  # refused before anything is read
+
+
+class OriginRule(Protocol):
+    """Judges the Origin of a handshake."""
+
+    def check(self, handshake: Handshake) -> OriginVerdict: ...
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Return scheme, host and port of a serialized origin (RFC 6454 §6.2); None where it is anything else or `null`."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
+        return None
+    scheme = match[1].lower()
+    return _located(scheme, match[2], match[3])
+
+
+def parse_host(text: str, scheme: str) -> Origin | None:
+    """Return the origin that a Host header (RFC 9110 §7.2) names when it is reached by `scheme`; None if malformed."""
+    match = _HOST.fullmatch(text)
+    return None if match is None else _located(scheme, match[1], match[2])
+
+
+def _located(scheme: str, host: str, port: str | None) -> Origin | None:
+    number = int(port) if port else _DEFAULT_PORTS.get(scheme)
+    if number is not None and number > 65535:
+        return None
+    host = host.lower()
+    if host.startswith("["):
+        from ipaddress import IPv6Address  # only here: importing it costs more than the rest of this module
+
+        try:
+            host = f"[{IPv6Address(host[1:-1]).compressed}]"
+        except ValueError:
+            return None
+    return scheme, host, number
+
+
+def presented_origin(handshake: Handshake) -> Origin | OriginVerdict | None:
+    """Return the Origin that was sent; None for one that is malformed, `null` or doubled; ABSENT where there is none."""
+    lines = handshake.header(b"origin")
+    if not lines:
+        return OriginVerdict.ABSENT
+    if len(lines) > 1:
+        return None
+    return parse_origin(lines[0].decode("latin-1"))
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Origins:
+    """Exactly these origins, by scheme, host and port: `Origins("https://app.example.com", "capacitor://localhost")`.
+
+    There are no patterns: a pattern that one subdomain too many matches is a hole. Raises ConfigurationError for
+    anything that is not an origin, and for `null`, which every sandboxed frame of every site sends.
+    """
+
+    allowed: frozenset[Origin]
+
+    def __init__(self, *origins: str) -> None:
+        if not origins:
+            raise ConfigurationError('Origins() allows nothing: write Origins("https://app.example.com") or SameHost()')
+        object.__setattr__(self, "allowed", frozenset(map(_configured, origins)))
+
+    def check(self, handshake: Handshake) -> OriginVerdict:
+        origin = presented_origin(handshake)
+        if origin is OriginVerdict.ABSENT:
+            return OriginVerdict.ABSENT
+        return OriginVerdict.ALLOWED if origin in self.allowed else OriginVerdict.FOREIGN
+
+
+def _configured(text: str) -> Origin:
+    if text == "*":
+        raise ConfigurationError('Origins("*"): write AnyOrigin(), which works for policies without cookies')
+    if text == "null":
+        raise ConfigurationError('Origins("null") would admit sandboxed frames of every site; name real origins')
+    candidate = text.rstrip("/")
+    if not candidate.isascii():
+        scheme, separator, rest = candidate.partition("://")
+        try:
+            candidate = scheme + separator + rest.encode("idna").decode("ascii")
+        except UnicodeError:
+            candidate = ""
+    origin = parse_origin(candidate)
+    if origin is None:
+        raise ConfigurationError(f'Origins({text!r}): write scheme, host and port, such as "https://app.example.com"')
+    return origin
+
+
+@dataclass(frozen=True, slots=True)
+class SameHost:
+    """The host that the handshake itself was sent to, within `allowed_hosts`. The default.
+
+    A page reached by https must have an https Origin; behind a proxy that ends TLS the Origin may be https although the
+    server sees http. `allowed_hosts` are names as Django's ALLOWED_HOSTS has them (`.example.com` for subdomains),
+    or a function that returns them; None allows any host. They stop DNS rebinding, where both Host and Origin are the
+    attacker's.
+    """
+
+    allowed_hosts: AllowedHosts = None
+
+    def check(self, handshake: Handshake) -> OriginVerdict:
+        origin = presented_origin(handshake)
+        if isinstance(origin, OriginVerdict):
+            return origin
+        if origin is not None and self._is_own(origin, handshake):
+            return OriginVerdict.ALLOWED
+        return OriginVerdict.FOREIGN
+
+    def _is_own(self, origin: Origin, handshake: Handshake) -> bool:
+        scheme, host, _ = origin
+        hosts = handshake.header(b"host")
+        if scheme not in _WEB or len(hosts) != 1 or (handshake.is_secure and scheme != "https"):
+            return False
+        return parse_host(hosts[0].decode("latin-1"), scheme) == origin and self._is_allowed(host)
+
+    def _is_allowed(self, host: str) -> bool:
+        allowed = self.allowed_hosts() if callable(self.allowed_hosts) else self.allowed_hosts
+        return allowed is None or any(host_matches(host, pattern) for pattern in allowed)
+
+
+def host_matches(host: str, pattern: str) -> bool:
+    """Whether a host is the pattern, or below one that starts with a dot (Django's ALLOWED_HOSTS)."""
+    pattern = pattern.lower()
+    return pattern in ("*", host) or (pattern.startswith(".") and (host.endswith(pattern) or host == pattern[1:]))
+
+
+@dataclass(frozen=True, slots=True)
+class SameHostOrAbsent:
+    """Like `SameHost`, but a handshake without an Origin may use cookies too.
+
+    Weaker: whatever can send a cookie without being a browser connects. Browsers always send an Origin, so pages of other
+    sites are refused all the same.
+    """
+
+    allowed_hosts: AllowedHosts = None
+
+    def check(self, handshake: Handshake) -> OriginVerdict:
+        verdict = SameHost(self.allowed_hosts).check(handshake)
+        return OriginVerdict.ALLOWED if verdict is OriginVerdict.ABSENT else verdict
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOrigin:
+    """Every well-formed origin. A policy with a cookie scheme refuses it at start-up: any site could use the cookie."""
+
+    def check(self, handshake: Handshake) -> OriginVerdict:
+        origin = presented_origin(handshake)
+        if isinstance(origin, OriginVerdict):
+            return origin
+        return OriginVerdict.FOREIGN if origin is None else OriginVerdict.ALLOWED

@@ -1,0 +1,60 @@
+"""A security scheme: a name, where the credential travels, and what proves it (AsyncAPI's Security Scheme Object)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wsauth.core.errors import ConfigurationError
+from wsauth.core.locations import Location
+from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from wsauth.core.credentials import Credentials
+    from wsauth.core.handshake import Handshake
+
+_NAME = re.compile(r"[A-Za-z0-9.\-_]+")  # the keys that AsyncAPI 3 allows under components
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityScheme:
+    """One way to prove who one is. The name appears in logs, in `Identity.scheme` and in the AsyncAPI document.
+
+    `verifier` is an object with an async `verify(credentials, handshake)`, or an async function of the credentials that
+    returns an `Identity` or None. Raises ConfigurationError for anything else.
+    """
+
+    name: str
+    location: Location
+    verifier: Verifier | VerifierFunction
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"SecurityScheme({self.name!r}): use letters, digits, '.', '-' and '_' in the name"
+            )
+        if isinstance(self.location, type) or not isinstance(self.location, Location):
+            raise ConfigurationError(f'SecurityScheme({self.name!r}): the second argument is where, as Query("token")')
+        object.__setattr__(self, "verifier", as_verifier(self.verifier, f"SecurityScheme({self.name!r})"))
+
+    @property
+    def proof(self) -> Verifier:
+        return self.verifier  # type: ignore[return-value]  # __post_init__ wrapped functions
+
+    @property
+    def ambient(self) -> bool:
+        return self.location.ambient
+
+    @property
+    def stateful(self) -> bool:
+        """Whether a store is asked, which may be asked again; a stateless credential speaks for itself until it expires."""
+        return bool(getattr(self.verifier, "stateful", False))
+
+    def read(self, handshake: Handshake) -> Credentials | None:
+        return self.location.read(handshake)
+
+    def strip(self, scope: MutableMapping[str, Any]) -> None:
+        self.location.strip(scope)

@@ -1,0 +1,75 @@
+"""What proves an identity: the seam that applications implement."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
+
+from wsauth.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from wsauth.core.credentials import Credentials
+    from wsauth.core.handshake import Handshake
+    from wsauth.core.identity import Identity
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Turns a credential into an identity.
+
+    `verify` returns the identity; returns None for "nobody" (an unknown session: the next cookie is tried); raises
+    InvalidCredentials for a credential that proves nothing, which is final; raises VerifierUnavailable where it cannot
+    tell. Any other exception refuses the connection and is logged.
+
+    Two optional attributes: `stateful` (default False) is whether a store is asked, and so may be asked again after a
+    revocation; `framework` is a `FrameworkScope` that puts the identity where the framework's code looks for it.
+    """
+
+    async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None: ...
+
+
+VerifierFunction = Callable[["Credentials"], Awaitable["Identity | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    function: VerifierFunction
+
+    async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
+        return await self.function(credentials)
+
+
+def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
+    """Return a verifier for an object with `verify` or an async function of the credentials.
+
+    Raises ConfigurationError for a plain function: it would block the event loop, or return a coroutine that nobody
+    awaits.
+    """
+    verify = getattr(candidate, "verify", None)
+    if verify is not None and not inspect.isclass(candidate):
+        require_async(verify, f"{where}: {type(candidate).__name__}.verify")
+        return candidate  # type: ignore[return-value]
+    if inspect.isclass(candidate) or not callable(candidate):
+        raise ConfigurationError(f"{where}: {candidate!r} is not a verifier; pass an instance or an async function")
+    require_async(candidate, where)
+    return _Function(candidate)
+
+
+def require_async(function: Callable[..., Any], where: str) -> None:
+    """Raise ConfigurationError unless calling `function` gives an awaitable."""
+    if not is_async(function):
+        name = getattr(function, "__name__", type(function).__name__)
+        raise ConfigurationError(
+            f"{where}: {name} is a plain function; write `async def {name}(...)`, and call blocking code in it with"
+            " `await asyncio.to_thread(...)` (in Django, `await sync_to_async(...)(...)`)"
+        )
+
+
+def is_async(function: object) -> TypeGuard[Callable[..., Awaitable[Any]]]:
+    """Whether `function` is an async function, a partial of one, or an object whose `__call__` is one."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004

@@ -1,0 +1,1 @@
+"""Ending what was admitted: the live connections, and what has been revoked."""

@@ -1,0 +1,184 @@
+"""What a token must say before it proves an identity (RFC 7519 §4.1, RFC 8725 §3.8-3.12).
+
+`ClaimRules` holds what is configured and judges one set of claims at a given time. Standard library and core only: it
+knows neither keys nor signatures, and serves any verifier that ends up with JWT claims.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.reasons import Reason
+from wsauth.verifiers.compact import media_type
+
+MAX_LEEWAY = 10  # seconds
+MAX_TEXT = 255  # characters of a subject or a token id
+# NumericDates beyond are taken for this one, the last year that datetime knows: nothing computed from them overflows.
+FAR_FUTURE = 253_370_764_800
+
+_ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt"})
+_ACCESS_TYP = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
+# Where issuers say what a token is for: simplejwt, Cognito, flask-jwt-extended, Keycloak, and home-made reset links.
+_TYPE_CLAIMS = ("token_type", "token_use", "type", "typ", "use", "purpose")
+_ID_TOKEN_CLAIMS = ("at_hash", "c_hash")  # OpenID Connect Core §3.1.3.6 and §3.3.2.11: only ID tokens have them
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The dates of a token, as POSIX timestamps. `exp` is finite and present."""
+
+    exp: float
+    iat: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """The configured expectations. None for issuers means any; None for audiences means a token without an audience."""
+
+    issuers: frozenset[str] | None
+    audiences: frozenset[str] | None
+    leeway: float
+    token_types: frozenset[str]
+    typ: str | None
+    subject_claim: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        issuer: str | Collection[str] | None,
+        audience: str | Collection[str] | None,
+        leeway: float,
+        token_type: str | Collection[str],
+        typ: str | None,
+        subject_claim: str,
+    ) -> ClaimRules:
+        """Build the rules from a verifier's arguments. Raises ConfigurationError."""
+        if isinstance(leeway, bool) or not isinstance(leeway, (int, float)) or not 0 <= leeway <= MAX_LEEWAY:
+            raise ConfigurationError(
+                f"JWTVerifier: leeway is {leeway!r}, and may be 0 to {MAX_LEEWAY} seconds; write leeway=5 and keep the"
+                " clocks synchronised"
+            )
+        if not isinstance(subject_claim, str) or not subject_claim:
+            raise ConfigurationError('JWTVerifier: subject_claim is the name of a claim; write subject_claim="sub"')
+        return cls(
+            issuers=None if issuer is None else _texts(issuer, "issuer"),
+            audiences=None if audience is None else _texts(audience, "audience"),
+            leeway=float(leeway),
+            token_types=_kinds(_texts(token_type, "token_type")),
+            typ=None if typ is None else media_type(*_texts(typ, "typ")),
+            subject_claim=subject_claim,
+        )
+
+    def check_type(self, header: Mapping[str, Any]) -> None:
+        """Refuse a token whose header announces another kind of token (RFC 8725 §3.11)."""
+        typ = header.get("typ")
+        if self.typ is not None:
+            if typ is None or media_type(typ) != self.typ:
+                raise InvalidCredentials(f"header typ is not the configured {self.typ}")
+        elif typ is not None and media_type(typ) not in _ACCESS_TYP:
+            raise InvalidCredentials("header typ announces another kind of token")
+
+    def check(self, claims: Mapping[str, Any], now: float) -> Times:
+        """Return the dates of claims that are acceptable at `now`; raise InvalidCredentials otherwise."""
+        times = self._check_dates(claims, now)
+        self._check_issuer(claims)
+        self._check_audience(claims)
+        self._check_kind(claims)
+        return times
+
+    def subject(self, claims: Mapping[str, Any]) -> str:
+        """Return the subject as text that is safe in queries, logs and keys."""
+        value = claims.get(self.subject_claim)
+        if type(value) is int and self.subject_claim != "sub":
+            # RFC 7519 §4.1.2: `sub` is a StringOrURI. Private claims, such as simplejwt's user_id, hold numbers too.
+            value = str(value)
+        return _clean(value, self.subject_claim)
+
+    def _check_dates(self, claims: Mapping[str, Any], now: float) -> Times:
+        exp, nbf, iat = (_date(claims, name) for name in ("exp", "nbf", "iat"))
+        if exp is None:
+            raise InvalidCredentials("claim exp is missing: a connection must end some day")
+        # RFC 7519 §4.1.4: "the current date/time MUST be before the expiration date/time".
+        if not now < exp + self.leeway:
+            raise InvalidCredentials("token has expired", Reason.EXPIRED)
+        if nbf is not None and not nbf - self.leeway <= now:
+            raise InvalidCredentials("token is not valid yet (nbf)")
+        if iat is not None and not iat - self.leeway <= now:
+            raise InvalidCredentials("token was issued in the future (iat)")
+        return Times(exp, iat)
+
+    def _check_issuer(self, claims: Mapping[str, Any]) -> None:
+        if self.issuers is not None:
+            issuer = claims.get("iss")
+            if not isinstance(issuer, str) or issuer not in self.issuers:
+                raise InvalidCredentials("claim iss is not the configured issuer")
+
+    def _check_audience(self, claims: Mapping[str, Any]) -> None:
+        """RFC 7519 §4.1.3: who does not find itself in a present `aud` must reject the token."""
+        if self.audiences is None:
+            if "aud" in claims:
+                raise InvalidCredentials("token is for an audience, and none is configured; write audience=...")
+            return
+        audience = claims.get("aud")
+        audiences = [audience] if isinstance(audience, str) else audience
+        if not isinstance(audiences, list) or not all(isinstance(name, str) for name in audiences):
+            raise InvalidCredentials("claim aud is missing or not a text or list of texts")
+        if self.audiences.isdisjoint(audiences):
+            raise InvalidCredentials("claim aud does not name the configured audience")
+
+    def _check_kind(self, claims: Mapping[str, Any]) -> None:
+        """Refuse refresh, ID and reset tokens that the same key signed (RFC 8725 §3.12)."""
+        named = [claims[name] for name in _TYPE_CLAIMS if name in claims]
+        if not all(isinstance(kind, str) and kind.lower() in self.token_types for kind in named):
+            raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
+        if not named and "access" not in self.token_types and self.typ is None:
+            raise InvalidCredentials("token does not say that it is of the configured token_type")
+        if any(name in claims for name in _ID_TOKEN_CLAIMS):
+            raise InvalidCredentials("token is an OpenID Connect ID token; clients present access tokens")
+
+
+def token_id(claims: Mapping[str, Any]) -> str | None:
+    """Return `jti`, or None where there is none. One that is no clean text is refused: nobody could revoke it."""
+    return _clean(claims["jti"], "jti") if "jti" in claims else None
+
+
+def scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes: `scope` (RFC 8693 §4.2), or `scp`, `scopes`; a text with blanks or a list of texts."""
+    value = next((claims[name] for name in ("scope", "scp", "scopes") if name in claims), ())
+    names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else ()
+    return frozenset(name for name in names if isinstance(name, str) and name)
+
+
+def _clean(value: object, name: str) -> str:
+    """Control characters, NUL, lone surrogates and stray blanks break databases, logs and Redis keys, not attackers."""
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable() and value == value.strip():
+        return value
+    raise InvalidCredentials(f"claim {name} is missing or not a printable text of at most {MAX_TEXT} characters")
+
+
+def _date(claims: Mapping[str, Any], name: str) -> float | None:
+    """A NumericDate (RFC 7519 §2: a JSON number, which may be fractional), kept within what a float and a date hold."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    # type, because a bool is an int to isinstance. NaN and 1e400 are floats; an int may be too big for one until cut.
+    if type(value) not in (int, float) or (isinstance(value, float) and not math.isfinite(value)):
+        raise InvalidCredentials(f"claim {name} is not a number")
+    return float(min(max(value, 0), FAR_FUTURE))
+
+
+def _kinds(names: frozenset[str]) -> frozenset[str]:
+    kinds = frozenset(name.lower() for name in names)
+    return kinds | _ACCESS if "access" in kinds else kinds
+
+
+def _texts(value: object, name: str) -> frozenset[str]:
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, Collection) and texts and all(isinstance(text, str) and text for text in texts):
+        return frozenset(texts)
+    raise ConfigurationError(f"JWTVerifier: {name} is {value!r}; write {name}='...' or a list of such texts")

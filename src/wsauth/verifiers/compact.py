@@ -1,0 +1,110 @@
+"""A compact JWS (RFC 7515 §7.1), read strictly before anything is computed with it.
+
+Standard library and core only: no key and no cryptography here. One parse serves signature and claims, so the two can
+never see different tokens. Every refusal is `Reason.MALFORMED`, takes time bounded by the size limit, and quotes
+nothing.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Any, NamedTuple
+
+from wsauth.core import strict_json
+from wsauth.core.errors import InvalidCredentials
+from wsauth.core.reasons import Reason
+
+MAX_SIZE = 8192  # characters; a longer token does not fit the request head that most servers accept
+MAX_KID = 256
+
+# RFC 7515 §2: base64url with all trailing "=" omitted, and without line breaks, blanks or other characters.
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_TO_BASE64 = str.maketrans("-_", "+/")
+# RFC 4648 §3.5: the unused bits of the last character are zero. Else one signature could be spelled in several ways,
+# and a list of spent tokens be passed by respelling one. By length modulo 4; a remainder of 1 is never valid.
+_PADDING = ("", None, "==", "=")
+_LAST = (None, None, frozenset("AQgw"), frozenset("AEIMQUYcgkosw048"))
+_MEDIA_TYPE = "application/"
+
+
+class Compact(NamedTuple):
+    """The parts of a token whose signature nobody has verified yet."""
+
+    header: dict[str, Any]
+    payload: dict[str, Any]
+    signed: bytes
+    signature: bytes
+
+
+def check(token: str, max_size: int = MAX_SIZE) -> Compact:
+    """Return the parts of a well-formed token; raise InvalidCredentials for anything else.
+
+    Well-formed: at most `max_size` characters; three segments in canonical base64url; header and payload JSON objects
+    in UTF-8 without duplicate members, NaN or deep nesting; a header with a text `alg`, and free of `crit`, `b64`,
+    `zip` and nested tokens. The parts are not to be trusted before the signature is verified.
+    """
+    if len(token) > max_size:
+        raise malformed(f"token is longer than {max_size} characters")
+    segments = _COMPACT.fullmatch(token)
+    if segments is None:
+        raise malformed("token is not three base64url segments")
+    header, payload, signature = segments.groups()
+    return Compact(
+        check_header(_json(header, "header")),
+        _json(payload, "payload"),
+        token[: segments.end(2)].encode("ascii"),
+        _decode(signature, "signature"),
+    )
+
+
+def check_header(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header that means only what it seems to mean.
+
+    `jwk`, `jku`, `x5u` and `x5c` are ignored, as any header that is not understood (RFC 7515 §4): a token never brings
+    its own key.
+    """
+    if not isinstance(header.get("alg"), str):
+        raise malformed("header alg is missing or not a text")
+    # RFC 7515 §4.1.11: an extension that is not understood and listed in `crit` must be refused; none is understood.
+    # RFC 7797 §7: `b64` changes what is signed. `zip` belongs to encrypted tokens (RFC 7516 §4.1.3).
+    for name in ("crit", "b64", "zip"):
+        if name in header:
+            raise malformed(f"header {name} is not supported")
+    if "kid" in header and not (isinstance(header["kid"], str) and len(header["kid"]) <= MAX_KID):
+        raise malformed(f"header kid is not a text of at most {MAX_KID} characters")
+    if "typ" in header and not isinstance(header["typ"], str):
+        raise malformed("header typ is not a text")
+    if "cty" in header and (not isinstance(header["cty"], str) or media_type(header["cty"]) == "jwt"):
+        raise malformed("header cty announces a nested token")  # RFC 7519 §5.2
+    return header
+
+
+def media_type(name: str) -> str:
+    """The comparable form of a `typ` or `cty`: without case and without an omissible prefix (RFC 7515 §4.1.9)."""
+    return name.lower().removeprefix(_MEDIA_TYPE)
+
+
+def malformed(detail: str) -> InvalidCredentials:
+    return InvalidCredentials(detail, Reason.MALFORMED)
+
+
+def _json(segment: str, where: str) -> dict[str, Any]:
+    # Decoded as UTF-8 here, because json.loads(bytes) would also take UTF-16, UTF-32 and a byte order mark.
+    try:
+        value = strict_json.loads(_decode(segment, where).decode("utf-8"))
+    except UnicodeDecodeError:
+        raise malformed(f"{where} is not UTF-8") from None
+    except ValueError as error:
+        raise malformed(f"{where} is irregular: {error}") from None
+    if not isinstance(value, dict):
+        raise malformed(f"{where} is not a JSON object")
+    return value
+
+
+def _decode(segment: str, where: str) -> bytes:
+    remainder = len(segment) % 4
+    padding, last = _PADDING[remainder], _LAST[remainder]
+    if padding is None or (last is not None and segment[-1] not in last):
+        raise malformed(f"{where} is not canonical base64url")
+    return binascii.a2b_base64(segment.translate(_TO_BASE64) + padding)

@@ -1,0 +1,142 @@
+"""JSON Web Tokens: a signature, then claims, then an identity (RFC 7519, with the advice of RFC 8725).
+
+The order is fixed: shape and header (`compact`), the key that is configured for it (`keys`, `jwks`), the signature (the
+joserfc library), the claims (`claims`). What a token says is believed only after its signature.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.identity import Identity
+from wsauth.core.verifier import require_async
+from wsauth.verifiers import claims as claims_of
+from wsauth.verifiers import compact, keys
+from wsauth.verifiers.jwks import JWKS
+
+if TYPE_CHECKING:
+    from wsauth.core.credentials import Credentials
+    from wsauth.core.handshake import Handshake
+    from wsauth.verifiers.material import KeyLike
+
+LoadUser = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+class JWTVerifier:
+    """Accepts a JWT whose signature, dates, issuer, audience, type and subject are exactly as configured.
+
+        JWTVerifier(os.environ["JWT_SECRET"], algorithms=["HS256"])
+        JWTVerifier(public_pem, algorithms=["RS256"], issuer="https://id.example.com/", audience="chat")
+        JWTVerifier(JWKS("https://id.example.com/jwks.json"), algorithms=["ES256"], issuer=..., audience=...)
+
+    `key_or_keys` is a secret, a PEM text, a JWK, a JWK Set, a joserfc key, a list of these (rotation: the new key and
+    the old one), a mapping of `kid` to key, or a `JWKS` address. Each key serves exactly one of `algorithms`. Weak
+    secrets, public keys given as secrets and pairs that do not fit raise ConfigurationError.
+
+    `exp` and a subject are required. A token with an `aud` is refused unless `audience` names it (RFC 7519 §4.1.3).
+    `leeway` allows for clocks that differ, by at most 10 seconds.
+
+    Tokens of other kinds that the same key signed are refused. The header `typ` may be absent, `JWT` or `at+jwt`; with
+    `typ="at+jwt"` it must be exactly that. The claims `token_type`, `token_use`, `type`, `typ`, `use` and `purpose`
+    must name a kind in `token_type` where they are present, so refresh, ID and password-reset tokens do not pass. The
+    default "access" also takes "Bearer", and tokens that name no kind at all. Any other, as in
+    `token_type="websocket"`, must be named by the token; several, as in `("access", "service")`, are alternatives.
+
+    `load_user` is an async function of the claims that returns the application's user, or None for an unknown one.
+    A user with a false `is_active` is refused. `subject_claim` names the claim that identifies the user; another one
+    than `sub`, such as simplejwt's `user_id`, may be an integer.
+
+    Raises InvalidCredentials for every token that is refused, and VerifierUnavailable where the keys cannot be fetched.
+    """
+
+    __slots__ = ("_algorithms", "_clock", "_keys", "_load_user", "_max_size", "_rules")
+
+    stateful: ClassVar[bool] = False
+    bearer_format: ClassVar[str] = "JWT"
+
+    def __init__(
+        self,
+        key_or_keys: KeyLike | Iterable[KeyLike] | Mapping[str, KeyLike] | JWKS,
+        algorithms: Collection[str],
+        *,
+        issuer: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        leeway: float = 5,
+        load_user: LoadUser | None = None,
+        token_type: str | Collection[str] = "access",  # noqa: S107 - a kind of token, not a token
+        typ: str | None = None,
+        subject_claim: str = "sub",
+        clock: Callable[[], float] = time.time,
+        max_size: int = compact.MAX_SIZE,
+    ) -> None:
+        if load_user is not None:
+            require_async(load_user, "JWTVerifier: load_user")
+        if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
+            raise ConfigurationError(f"JWTVerifier: max_size is {max_size!r}; write max_size={compact.MAX_SIZE}")
+        self._algorithms = keys.check_algorithms(algorithms)
+        self._rules = claims_of.ClaimRules.of(
+            issuer=issuer,
+            audience=audience,
+            leeway=leeway,
+            token_type=token_type,
+            typ=typ,
+            subject_claim=subject_claim,
+        )
+        self._keys = self._load(key_or_keys)
+        self._load_user = load_user
+        self._clock = clock
+        self._max_size = max_size
+
+    def _load(self, key_or_keys: Any) -> keys.KeyRing | JWKS:
+        if isinstance(key_or_keys, JWKS):
+            key_or_keys.check_algorithms(self._algorithms)
+            return key_or_keys
+        return keys.load(key_or_keys, self._algorithms)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        return self._algorithms
+
+    def __repr__(self) -> str:
+        found = repr(self._keys) if isinstance(self._keys, JWKS) else len(self._keys)
+        return f"JWTVerifier(algorithms={list(self._algorithms)}, keys={found})"
+
+    async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
+        """Return the identity that the token proves."""
+        token = compact.check(credentials.secret, self._max_size)
+        await self._check_signature(token)
+        times = self._rules.check(token.payload, self._clock())
+        subject = self._rules.subject(token.payload)
+        claims = MappingProxyType(token.payload)
+        return Identity(
+            subject=subject,
+            token_id=claims_of.token_id(claims),
+            scopes=claims_of.scopes(claims),
+            issued_at=times.iat,
+            expires_at=times.exp + self._rules.leeway,
+            claims=claims,
+            user=None if self._load_user is None else await self._user(self._load_user, claims),
+        )
+
+    async def _check_signature(self, token: compact.Compact) -> None:
+        """Refuse what no configured key signed. Keys are fetched only for a token that could be accepted."""
+        algorithm, kid = token.header["alg"], token.header.get("kid")
+        if algorithm not in self._algorithms:
+            raise InvalidCredentials("header alg is not one of the configured algorithms")
+        self._rules.check_type(token.header)
+        ring = await self._keys.ring(self._algorithms, kid) if isinstance(self._keys, JWKS) else self._keys
+        candidates = ring.candidates(algorithm, kid)
+        if not candidates:
+            raise InvalidCredentials("no configured key has the kid and algorithm of the token")
+        if not any(key.verifies(token.signed, token.signature) for key in candidates):
+            raise InvalidCredentials("signature does not match")
+
+    async def _user(self, load_user: LoadUser, claims: Mapping[str, Any]) -> Any:
+        user = await load_user(claims)
+        if user is None or not getattr(user, "is_active", True):
+            raise InvalidCredentials("the user is unknown or inactive")
+        return user
