@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each sets up what it needs first.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PORT ?= 8000
+
+.PHONY: demo demo-fastapi test check format clean help
+
+help: ## say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+demo: $(VENV)/.demo ## a chat on Django Channels, in the browser
+	$(PYTHON) examples/channels_demo/run.py --port $(PORT)
+
+demo-fastapi: $(VENV)/.demo ## the same chat on FastAPI
+	$(PYTHON) examples/fastapi_demo/run.py --port $(PORT)
+
+test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, the demo in Chromium
+	$(PYTHON) -m pytest
+
+check: $(VENV)/.test ## ruff, mypy strict, branch coverage of src/ by the tests that need no server
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	$(PYTHON) -m pytest --ignore tests/servers --ignore tests/wrapped --ignore tests/demo \
+		--cov --cov-report=term:skip-covered
+
+format: $(VENV)/.test ## let ruff put everything in shape
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .demo
+
+$(VENV)/.demo: pyproject.toml scripts/venv
+	scripts/venv $(VENV) --editable '.[demo]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium
+	scripts/chromium
+	scripts/venv $(VENV) --editable '.[demo,jwks,simplejwt]' --group test --group check
+	touch $@ $(VENV)/.demo

@@ -1,0 +1,39 @@
+"""Connecting as somebody, without a credential."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from wsauth.core.decision import Allow, Decision
+from wsauth.core.identity import Identity
+
+if TYPE_CHECKING:
+    from wsauth.core.handshake import Handshake
+    from wsauth.policy import Policy
+
+
+@contextmanager
+def acting_as(policy: Policy, who: Identity | Any) -> Iterator[Identity]:
+    """Let every handshake that `policy` decides in the block be that of `who`: an Identity, or a user with a `pk`.
+
+    Only the decision is replaced: the middleware registers, ends and revokes the connections as ever. Works with every
+    client: Channels' communicator, Starlette's TestClient, a real socket to a server in this process.
+    """
+    identity = who if isinstance(who, Identity) else Identity(subject=str(who.pk), user=who)
+    scheme = policy.schemes[0] if policy.schemes else None
+
+    async def decide(handshake: Handshake) -> Decision:
+        return Allow(identity, scheme if identity.is_authenticated else None)
+
+    vars(policy)["decide"] = decide
+    try:
+        yield identity
+    finally:
+        del vars(policy)["decide"]
+
+
+def browser_headers(host: str = "testserver", *, secure: bool = False) -> dict[str, str]:
+    """Return the Host and Origin that a browser on a page of this host sends, for test clients that send none."""
+    return {"host": host, "origin": f"{'https' if secure else 'http'}://{host}"}

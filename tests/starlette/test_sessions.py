@@ -1,0 +1,207 @@
+"""The cookie of Starlette's SessionMiddleware."""
+
+import json
+from base64 import b64encode
+
+import pytest
+from itsdangerous import TimestampSigner
+from starlette.applications import Starlette
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from wsauth import (
+    Anonymous,
+    ConfigurationError,
+    Credentials,
+    Handshake,
+    Identity,
+    InvalidCredentials,
+    Policy,
+    Query,
+    Reason,
+    SecurityScheme,
+    WebSocketAuthMiddleware,
+)
+from wsauth.starlette import SessionCookie, SessionVerifier
+from wsauth.testing import browser_headers
+
+SECRET = "a secret key of the tests, long enough"
+
+
+async def by_name(credentials):
+    return Identity(credentials.secret)
+
+
+def policy(**options):
+    return Policy(
+        [
+            SecurityScheme("name", Query("name"), by_name),
+            SecurityScheme("session", SessionCookie(), SessionVerifier(SECRET)),
+        ],
+        **options,
+    )
+
+
+def application(guarded, *, session_outside=True):
+    async def login(request: Request):
+        request.session["user_id"] = 7
+        return PlainTextResponse("hello")
+
+    async def visit(request: Request):
+        request.session["seen"] = True
+        return PlainTextResponse("who are you?")
+
+    async def logout(request: Request):
+        request.session.clear()
+        return PlainTextResponse("bye")
+
+    async def endpoint(websocket: WebSocket):
+        await websocket.accept()
+        await websocket.send_json([websocket.user.subject, dict(websocket.session)])
+        await websocket.close()
+
+    app = Starlette(
+        routes=[
+            Route("/login", login),
+            Route("/visit", visit),
+            Route("/logout", logout),
+            WebSocketRoute("/", endpoint),
+        ]
+    )
+    if session_outside:
+        return SessionMiddleware(WebSocketAuthMiddleware(app, guarded), SECRET)
+    return WebSocketAuthMiddleware(SessionMiddleware(app, SECRET), guarded)
+
+
+def cookie(session, secret=SECRET):
+    return TimestampSigner(secret).sign(b64encode(json.dumps(session).encode())).decode()
+
+
+async def verify(value, verifier=None):
+    return await (verifier or SessionVerifier(SECRET)).verify(Credentials(value), Handshake("/"))
+
+
+@pytest.mark.parametrize("session_outside", [True, False])
+def test_a_page_that_logged_in_connects_as_its_user(session_outside):
+    """The login of SessionMiddleware is all it takes, wherever that middleware stands."""
+    client = TestClient(application(policy(), session_outside=session_outside))
+    client.get("/login")
+    with client.websocket_connect("/", headers=browser_headers()) as socket:
+        assert socket.receive_json() == ["7", {"user_id": 7}]
+
+
+@pytest.mark.parametrize("session_outside", [True, False])
+def test_a_token_carries_nothing_of_the_session_beside_it(session_outside):
+    """Alice's token with Bob's cookie is Alice, with an empty session."""
+    client = TestClient(application(policy(), session_outside=session_outside))
+    client.get("/login")
+    with client.websocket_connect("/?name=alice", headers=browser_headers()) as socket:
+        assert socket.receive_json() == ["alice", {}]
+
+
+def test_without_an_origin_the_session_is_not_read():
+    """What sends no Origin is no browser, and a cookie proves nothing then."""
+    client = TestClient(application(policy()))
+    client.get("/login")
+    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/"):
+        pass
+
+
+def test_a_session_without_a_user_is_nobody():
+    """It is refused, and where the policy admits anonymous clients they keep their session."""
+    client = TestClient(application(policy()))
+    client.get("/visit")
+    with (
+        client.websocket_connect("/", headers=browser_headers()) as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 4401
+
+    client = TestClient(application(policy(anonymous=Anonymous.IF_MISSING)))
+    client.get("/visit")
+    with client.websocket_connect("/", headers=browser_headers()) as socket:
+        assert socket.receive_json() == ["", {"seen": True}]
+
+
+def test_after_logout_there_is_no_session():
+    """SessionMiddleware removes its cookie, and the next handshake is refused."""
+    client = TestClient(application(policy()))
+    client.get("/login")
+    client.get("/logout")
+    with (
+        client.websocket_connect("/", headers=browser_headers()) as socket,
+        pytest.raises(WebSocketDisconnect) as closed,
+    ):
+        socket.receive_json()
+    assert closed.value.code == 4401
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        cookie({"user_id": 7}, secret="another secret key"),
+        cookie({"user_id": True}),
+        cookie({"user_id": ["7"]}),
+        cookie(["user_id"]),
+        "null",
+        "",
+        TimestampSigner(SECRET).sign(b"not base64!").decode(),
+        TimestampSigner(SECRET).sign(b64encode(b'{"user_id": 1, "user_id": 2}')).decode(),
+        TimestampSigner(SECRET).sign(b64encode(b"\xff")).decode(),
+        cookie({"user_id": 7})[:-2],
+    ],
+)
+async def test_a_cookie_that_was_not_signed_so_is_invalid(value):
+    """Forged, damaged and oddly filled cookies are refused without an exception of another kind."""
+    with pytest.raises(InvalidCredentials) as refused:
+        await verify(value)
+    assert refused.value.reason is Reason.INVALID
+    if value and value != "null":
+        assert value not in str(refused.value)
+
+
+async def test_an_old_cookie_has_expired(monkeypatch):
+    """`max_age` is enforced, and the connection ends when the cookie does."""
+    verifier = SessionVerifier(SECRET, max_age=60)
+    old = cookie({"user_id": 7})
+    identity = await verify(old, verifier)
+    assert identity.expires_at == identity.issued_at + 60
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int(identity.issued_at) + 61)
+    with pytest.raises(InvalidCredentials) as refused:
+        await verify(old, verifier)
+    assert refused.value.reason is Reason.EXPIRED
+
+
+async def test_no_max_age_means_no_expiry():
+    """As SessionMiddleware(max_age=None)."""
+    assert (await verify(cookie({"user_id": 7}), SessionVerifier(SECRET, max_age=None))).expires_at is None
+
+
+async def test_load_user_names_the_user_and_may_refuse():
+    """Its result is the identity's user; None is nobody who may connect."""
+
+    async def load_user(session):
+        return {7: "Seven"}.get(session["user_id"])
+
+    verifier = SessionVerifier(SECRET, load_user=load_user)
+    assert (await verify(cookie({"user_id": 7}), verifier)).user == "Seven"
+    with pytest.raises(InvalidCredentials):
+        await verify(cookie({"user_id": 8}), verifier)
+
+
+def test_a_plain_load_user_is_refused_at_construction():
+    """It would block the loop, or hand on a coroutine as a user."""
+    with pytest.raises(ConfigurationError, match="async def"):
+        SessionVerifier(SECRET, load_user=lambda session: session)
+
+
+def test_a_short_secret_is_refused_and_not_shown():
+    """Sessions signed with it can be forged."""
+    with pytest.raises(ConfigurationError) as refused:
+        SessionVerifier("hunter2")
+    assert "hunter2" not in str(refused.value)
