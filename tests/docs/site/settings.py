@@ -1,0 +1,10 @@
+"""The Django project that stands beside the documentation's examples."""
+
+SECRET_KEY = "the documentation's examples, no secret at all"
+JWT_KEY = "the key of the documentation's examples"
+ALLOWED_HOSTS = ["testserver"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "wsauth.django"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+ROOT_URLCONF = "settings"
+urlpatterns: list[object] = []
+USE_TZ = True

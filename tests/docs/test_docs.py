@@ -1,0 +1,182 @@
+"""Every code block of README and docs is executed, and every table that restates the code is compared with it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient, WebSocketDenialResponse
+
+from wsauth import Reason
+from wsauth.testing import TokenFactory
+
+ROOT = Path(__file__).parents[2]
+SITE = Path(__file__).parent / "site"
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUNNABLE = {"python", "console", "js", "json"}
+
+
+def blocks(page, language):
+    return [match[2] for match in BLOCK.finditer(page.read_text()) if match[1] == language]
+
+
+def pages_with(language):
+    return [pytest.param(page, id=page.name) for page in PAGES if blocks(page, language)]
+
+
+def in_python(program):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(SITE),
+        "DJANGO_SETTINGS_MODULE": "settings",
+        "JWT_KEY": "the key of the documentation's examples",
+        "SESSION_KEY": "the session key of the documentation's examples",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, f"{program}\n{done.stderr}"
+
+
+def test_the_first_example_protects_an_application(monkeypatch):
+    """What a reader copies first greets who has a token, and refuses everyone else."""
+    key = "a key that is long enough for HS256 tokens"
+    monkeypatch.setenv("JWT_KEY", key)
+    monkeypatch.setenv("SESSION_KEY", key)
+    program = {}
+    exec(blocks(ROOT / "README.md", "python")[0], program)  # noqa: S102 - the README is ours
+    client = TestClient(program["app"])
+    page = {"origin": "https://app.example.com"}
+    with client.websocket_connect("/chat?token=" + TokenFactory(key)("alice"), headers=page) as socket:
+        assert socket.receive_text() == "Hello, alice"
+    with pytest.raises(WebSocketDenialResponse) as refused, client.websocket_connect("/chat"):
+        pass
+    assert refused.value.status_code == 401
+    with (
+        pytest.raises(WebSocketDenialResponse) as refused,
+        client.websocket_connect("/chat", headers={"origin": "https://evil.example"}),
+    ):
+        pass
+    assert refused.value.status_code == 403
+
+
+def test_every_block_says_its_language():
+    """A block in a language that no test here executes would be documentation that can rot."""
+    for page in PAGES:
+        assert {match[1] for match in BLOCK.finditer(page.read_text())} <= RUNNABLE, page.name
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_blocks_run_in_the_order_of_their_page(page):
+    """Each page is one program, with a Django project beside it; its async tests are run at the end."""
+    program = ["import asyncio, django", "django.setup()", *blocks(page, "python")]
+    program.append(
+        "for name, test in list(globals().items()):\n    if name.startswith('test_'):\n        asyncio.run(test())"
+    )
+    in_python("\n".join(program))
+
+
+@pytest.mark.parametrize("page", pages_with("console"))
+def test_commands_exist(page):
+    """`make` targets are known to make, extras to the package, management commands to Django."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for line in "".join(blocks(page, "console")).splitlines():
+        if not line.startswith("$ "):
+            continue
+        command = line.removeprefix("$ ")
+        if command.startswith("make "):
+            target = command.split()[1]
+            subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+        elif match := re.fullmatch(r'pip install "wsauth\[(.+)\]"', command):
+            assert set(match[1].split(",")) <= set(extras), command
+        elif command == "python manage.py check":
+            in_python("import django; django.setup()\nfrom django.core.management import call_command as c; c('check')")
+        else:
+            pytest.fail(f"no test knows how to try {command!r}")
+
+
+@pytest.mark.parametrize("page", pages_with("json"))
+def test_json_blocks_parse(page):
+    """An example document is at least a document."""
+    for block in blocks(page, "json"):
+        json.loads(block)
+
+
+def test_the_problem_document_is_what_a_client_gets():
+    """The example on the page of refusals has the members of a real answer, with the real texts."""
+    (example,) = (json.loads(block) for block in blocks(ROOT / "docs" / "refusals.md", "json"))
+    reason = Reason[example["reason"].upper()]
+    assert (example["title"], example["status"], example["advice"]) == (reason.text, reason.status, reason.advice)
+
+
+def test_the_table_of_reasons_is_the_one_in_the_code():
+    """Reason is the only table; the page repeats it."""
+    rows = [
+        f"| {reason.name.lower()} | {reason.status} |"
+        f" {'never accepted' if reason is Reason.FOREIGN_ORIGIN else reason.close_code} | {reason.advice} |"
+        for reason in Reason
+    ]
+    assert "\n".join(rows) in (ROOT / "docs" / "refusals.md").read_text()
+
+
+@pytest.mark.parametrize("page", pages_with("js"))
+def test_browser_code_runs_against_a_server(page, tmp_path):
+    """The JavaScript on a page reads the close code that a real server sends it."""
+    server = tmp_path / "server.py"
+    server.write_text(SERVER)
+    with subprocess.Popen(
+        [sys.executable, str(server)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            port = int(process.stdout.readline())
+            said = []
+            for name in ("expired", "nobody"):
+                url = f"ws://127.0.0.1:{port}/?name={name}"
+                for block in blocks(page, "js"):
+                    said.append(in_node(f"const url = {json.dumps(url)};\n{block}", port))
+        finally:
+            process.terminate()
+    assert said == ["refresh the token, then reconnect", "log in again"]
+
+
+def in_node(program, port):
+    """Run in Node, whose WebSocket takes an Origin only through its own dispatcher: the server expects a page's."""
+    page = f"""
+    const Native = WebSocket;
+    globalThis.WebSocket = class extends Native {{
+      constructor(url) {{ super(url, {{ headers: {{ origin: "http://127.0.0.1:{port}" }} }}); }}
+    }};
+    {program}
+    """
+    done = subprocess.run(
+        ["node", "--experimental-websocket", "--no-warnings", "-e", page], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+SERVER = """
+import asyncio, socket
+import uvicorn
+from wsauth import Identity, InvalidCredentials, Policy, Query, Reason, SecurityScheme, WebSocketAuthMiddleware
+
+async def by_name(credentials):
+    if credentials.secret == "expired":
+        raise InvalidCredentials("expired", Reason.EXPIRED)
+    return None
+
+async def app(scope, receive, send): ...
+
+guarded = WebSocketAuthMiddleware(app, Policy([SecurityScheme("name", Query("name"), by_name)]))
+listening = socket.socket()
+listening.bind(("127.0.0.1", 0))
+listening.listen()
+print(listening.getsockname()[1], flush=True)
+config = uvicorn.Config(guarded, lifespan="off", log_level="critical")
+asyncio.run(uvicorn.Server(config).serve([listening]))
+"""
