@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from wsauth.core.decision import Allow, Decision
@@ -22,10 +23,11 @@ def acting_as(policy: Policy, who: Identity | Any) -> Iterator[Identity]:
     client: Channels' communicator, Starlette's TestClient, a real socket to a server in this process.
     """
     identity = who if isinstance(who, Identity) else Identity(subject=str(who.pk), user=who)
-    scheme = policy.schemes[0] if policy.schemes else None
+    scheme = policy.schemes[0] if policy.schemes and identity.is_authenticated else None
+    identity = replace(identity, scheme=scheme.name if scheme else "")
 
     async def decide(handshake: Handshake) -> Decision:
-        return Allow(identity, scheme if identity.is_authenticated else None)
+        return Allow(identity, scheme)
 
     vars(policy)["decide"] = decide
     try:

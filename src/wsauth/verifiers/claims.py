@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.reasons import Reason
@@ -23,12 +23,14 @@ FAR_FUTURE = 253_370_764_800
 _ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt"})
 _ACCESS_TYP = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 # Where issuers say what a token is for: simplejwt, Cognito, flask-jwt-extended, Keycloak, and home-made reset links.
-_TYPE_CLAIMS = ("token_type", "token_use", "type", "typ", "use", "purpose")
-_ID_TOKEN_CLAIMS = ("at_hash", "c_hash")  # OpenID Connect Core §3.1.3.6 and §3.3.2.11: only ID tokens have them
+_TYPE_CLAIMS = frozenset({"token_type", "token_use", "type", "typ", "use", "purpose"})
+_ABSENT = object()
+_ID_TOKEN_CLAIMS = frozenset(
+    {"at_hash", "c_hash"}
+)  # OpenID Connect Core §3.1.3.6 and §3.3.2.11: only ID tokens have them
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """The dates of a token, as POSIX timestamps. `exp` is finite and present."""
 
     exp: float
@@ -100,7 +102,7 @@ class ClaimRules:
         return _clean(value, self.subject_claim)
 
     def _check_dates(self, claims: Mapping[str, Any], now: float) -> Times:
-        exp, nbf, iat = (_date(claims, name) for name in ("exp", "nbf", "iat"))
+        exp, nbf, iat = _date(claims, "exp"), _date(claims, "nbf"), _date(claims, "iat")
         if exp is None:
             raise InvalidCredentials("claim exp is missing: a connection must end some day")
         # RFC 7519 §4.1.4: "the current date/time MUST be before the expiration date/time".
@@ -133,12 +135,12 @@ class ClaimRules:
 
     def _check_kind(self, claims: Mapping[str, Any]) -> None:
         """Refuse refresh, ID and reset tokens that the same key signed (RFC 8725 §3.12)."""
-        named = [claims[name] for name in _TYPE_CLAIMS if name in claims]
+        named = [claims[name] for name in _TYPE_CLAIMS & claims.keys()]
         if not all(isinstance(kind, str) and kind.lower() in self.token_types for kind in named):
             raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
         if not named and "access" not in self.token_types and self.typ is None:
             raise InvalidCredentials("token does not say that it is of the configured token_type")
-        if any(name in claims for name in _ID_TOKEN_CLAIMS):
+        if not _ID_TOKEN_CLAIMS.isdisjoint(claims):
             raise InvalidCredentials("token is an OpenID Connect ID token; clients present access tokens")
 
 
@@ -163,9 +165,9 @@ def _clean(value: object, name: str) -> str:
 
 def _date(claims: Mapping[str, Any], name: str) -> float | None:
     """A NumericDate (RFC 7519 §2: a JSON number, which may be fractional), kept within what a float and a date hold."""
-    if name not in claims:
+    value = claims.get(name, _ABSENT)
+    if value is _ABSENT:
         return None
-    value = claims[name]
     # type, because a bool is an int to isinstance. NaN and 1e400 are floats; an int may be too big for one until cut.
     if type(value) not in (int, float) or (isinstance(value, float) and not math.isfinite(value)):
         raise InvalidCredentials(f"claim {name} is not a number")

@@ -20,7 +20,6 @@ MAX_KID = 256
 
 # RFC 7515 §2: base64url with all trailing "=" omitted, and without line breaks, blanks or other characters.
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
-_TO_BASE64 = str.maketrans("-_", "+/")
 # RFC 4648 §3.5: the unused bits of the last character are zero. Else one signature could be spelled in several ways,
 # and a list of spent tokens be passed by respelling one. By length modulo 4; a remainder of 1 is never valid.
 _PADDING = ("", None, "==", "=")
@@ -107,4 +106,4 @@ def _decode(segment: str, where: str) -> bytes:
     padding, last = _PADDING[remainder], _LAST[remainder]
     if padding is None or (last is not None and segment[-1] not in last):
         raise malformed(f"{where} is not canonical base64url")
-    return binascii.a2b_base64(segment.translate(_TO_BASE64) + padding)
+    return binascii.a2b_base64(segment.replace("-", "+").replace("_", "/") + padding)

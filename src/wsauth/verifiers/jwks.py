@@ -93,6 +93,8 @@ class JWKS:
         ):
             if not least <= value < math.inf:
                 raise ConfigurationError(f"JWKS: {name} is {value!r}; it must be at least {least}")
+        if cool_down > cache_for:  # keys would expire before they may be fetched again
+            raise ConfigurationError(f"JWKS: cool_down is {cool_down!r}; it must not exceed cache_for, {cache_for!r}")
         if fetch is None and importlib.util.find_spec("httpx") is None:
             raise ConfigurationError('JWKS needs httpx; run `pip install "wsauth[jwks]"`, or pass fetch=')
         if fetch is not None:
@@ -135,7 +137,9 @@ class JWKS:
         """Wait for the fetch that all waiters share; one of them giving up does not cancel it for the others."""
         running = self._fetching.get(asyncio.get_running_loop())
         if (running is None or running.done()) and (wait := self._wait()) > 0:
-            raise VerifierUnavailable(f"{self!r} was just fetched; the kid may be newer", math.ceil(wait))
+            raise VerifierUnavailable(
+                f"{self!r} was just asked; keys that it lacked may be there soon", math.ceil(wait)
+            )
         published = await asyncio.shield(self._fetch_task())
         if published is None:
             raise VerifierUnavailable(f"{self!r} cannot be fetched", RETRY_AFTER_FAILURE)

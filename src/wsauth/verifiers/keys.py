@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from joserfc.jwk import KeySet
-from joserfc.jws import JWSRegistry
-
 from wsauth.core.errors import ConfigurationError
 from wsauth.verifiers import material
 from wsauth.verifiers.compact import MAX_KID
 
 if TYPE_CHECKING:
+    from joserfc.jwa import JWSAlgModel
+
     from wsauth.verifiers.material import Key, KeyLike
 
 logger = logging.getLogger("wsauth.jwks")
@@ -42,9 +41,10 @@ class VerificationKey:
     algorithm: str
     kid: str | None
     key: Key = field(repr=False)
+    model: JWSAlgModel = field(repr=False)
 
     def verifies(self, signed: bytes, signature: bytes) -> bool:
-        return JWSRegistry.algorithms[self.algorithm].verify(signed, signature, self.key)
+        return self.model.verify(signed, signature, self.key)
 
 
 class KeyRing:
@@ -99,7 +99,7 @@ def load_published(jwks: Sequence[Mapping[str, Any]], algorithms: tuple[str, ...
     """Return the usable public keys of a fetched JWK Set. RFC 7517 §5 lets the others be ignored; they are logged."""
     keys = []
     for index, jwk in enumerate(jwks):
-        if not _serves(jwk, algorithms) or jwk.get("kty") == "oct":
+        if not _serves(jwk, algorithms):
             continue
         try:
             if "d" in jwk:
@@ -117,7 +117,7 @@ def _named_keys(configured: Any, algorithms: tuple[str, ...]) -> list[tuple[str 
         if isinstance(jwks := configured.get("keys"), list):
             return [(None, jwk) for jwk in jwks if _serves(jwk, algorithms)]
         return list(configured.items())
-    if isinstance(configured, KeySet):
+    if isinstance(configured, material.KEY_SET):
         return [(None, key) for key in configured.keys]
     if isinstance(configured, (list, tuple, set, frozenset)):
         return [(None, key) for key in configured]
@@ -147,7 +147,8 @@ def _bind(configured: Any, algorithms: tuple[str, ...], kid: str | None) -> Veri
     if name is not None and not (isinstance(name, str) and 0 < len(name) <= MAX_KID):
         raise ConfigurationError(f"JWTVerifier: a kid is a text of 1 to {MAX_KID} characters (RFC 7515 §4.1.4)")
     algorithm = _algorithm(found.kind, found.algorithm, algorithms)
-    return VerificationKey(algorithm, name, material.verification_key(found.value, algorithm))
+    key, model = material.prepare(found.value, algorithm)
+    return VerificationKey(algorithm, name, key, model)
 
 
 def _algorithm(kind: str, named: str | None, algorithms: tuple[str, ...]) -> str:

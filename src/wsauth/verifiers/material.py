@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.verifiers import strength
@@ -29,12 +29,17 @@ try:
         load_ssh_public_key,
     )
     from joserfc.errors import JoseError
-    from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
+    from joserfc.jwk import ECKey, JWKRegistry, KeySet, OctKey, OKPKey, RSAKey
+    from joserfc.jws import JWSRegistry
 except ImportError as error:
     raise ConfigurationError('JWTVerifier needs joserfc; run `pip install "wsauth[jwt]"`') from error
 
+if TYPE_CHECKING:
+    from joserfc.jwa import JWSAlgModel
+
 Key: TypeAlias = OctKey | RSAKey | ECKey | OKPKey
 PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+KEY_SET = KeySet
 KeyLike: TypeAlias = str | bytes | Mapping[str, Any] | Key | PublicKey
 
 _PRIVATE = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
@@ -93,8 +98,12 @@ def read(configured: Any) -> Material:
     )
 
 
-def verification_key(value: Any, algorithm: str) -> Key:
-    """Return the key of the JOSE library, once it is strong enough for `algorithm`."""
+def prepare(value: Any, algorithm: str) -> tuple[Key, JWSAlgModel]:
+    """Return the JOSE library's key and algorithm, once the key is strong enough for it."""
+    return _import(value, algorithm), JWSRegistry.algorithms[algorithm]
+
+
+def _import(value: Any, algorithm: str) -> Key:
     if isinstance(value, bytes):
         strength.check_secret(value, algorithm)
         return OctKey.import_key(value)
