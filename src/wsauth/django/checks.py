@@ -1,0 +1,93 @@
+"""System checks of the policy that the setting WSAUTH_POLICY names, such as "mysite.auth.policy"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Info, Warning  # noqa: A004 - Django's names
+from django.core.exceptions import FieldDoesNotExist
+from django.utils.module_loading import import_string
+
+from wsauth.core.errors import ConfigurationError
+from wsauth.core.origins import SameHostOrAbsent
+from wsauth.django.drf import DRFTokenVerifier
+from wsauth.django.sessions import SessionKeyInQuery
+from wsauth.django.users import UserVerifier
+from wsauth.policy import Policy, ReportOnly
+
+
+def check_policy(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Judge the policy of the project; nothing to say without the setting."""
+    path = getattr(settings, "WSAUTH_POLICY", None)
+    if path is None:
+        return []
+    try:
+        found = import_string(path) if isinstance(path, str) else path
+    except (ImportError, ConfigurationError) as error:
+        return [_not_importable(path, error)]
+    policy = found.policy if isinstance(found, ReportOnly) else found
+    if not isinstance(path, str) or not isinstance(policy, Policy):
+        return [_no_policy(path, found)]
+    return list(_remarks(path, policy))
+
+
+def _not_importable(path: str, error: Exception) -> CheckMessage:
+    return Error(
+        f"WSAUTH_POLICY is {path!r}, which cannot be imported: {error}",
+        hint='Write the dotted path of your policy, such as WSAUTH_POLICY = "mysite.auth.policy".',
+        id="wsauth.E001",
+    )
+
+
+def _no_policy(path: object, found: object) -> CheckMessage:
+    return Error(
+        f"WSAUTH_POLICY is {path!r}, which is a {type(found).__name__} and not the dotted path of a wsauth.Policy.",
+        hint='Write policy = Policy(schemes=[...]) in mysite/auth.py and WSAUTH_POLICY = "mysite.auth.policy".',
+        id="wsauth.E002",
+    )
+
+
+def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
+    for scheme in policy.schemes:
+        if isinstance(scheme.location, SessionKeyInQuery):
+            yield Warning(
+                f"The scheme {scheme.name!r} of {path} takes session keys from the query, where proxies log them.",
+                hint='Prefer SessionCookie() on the same site, or a short-lived token in Query("token"). To keep it, keep'
+                ' query strings out of every log and write SILENCED_SYSTEM_CHECKS = ["wsauth.W001"].',
+                obj=path,
+                id="wsauth.W001",
+            )
+        if isinstance(scheme.verifier, UserVerifier) and not _is_field(scheme.verifier.field):
+            yield Error(
+                f"The scheme {scheme.name!r} of {path} looks for users by {scheme.verifier.field!r}, which is no field of"
+                f" {settings.AUTH_USER_MODEL}.",
+                hint='Write UserVerifier(..., field="username"), with the name of a unique field, or leave it out for the'
+                " primary key.",
+                obj=path,
+                id="wsauth.E004",
+            )
+        if isinstance(scheme.verifier, DRFTokenVerifier) and not apps.is_installed("rest_framework.authtoken"):
+            yield Error(
+                f"The scheme {scheme.name!r} of {path} uses DRFTokenVerifier, and there is no table of tokens.",
+                hint='Add "rest_framework.authtoken" to INSTALLED_APPS and run migrate.',
+                obj=path,
+                id="wsauth.E003",
+            )
+    if isinstance(policy.origins, SameHostOrAbsent):
+        yield Info(
+            f"{path} verifies cookies without an Origin too (SameHostOrAbsent).",
+            hint="Browsers always send one. Once your own tests and clients do, remove origins= from the policy.",
+            obj=path,
+            id="wsauth.I001",
+        )
+
+
+def _is_field(name: str) -> bool:
+    try:
+        return name == "pk" or bool(get_user_model()._meta.get_field(name))
+    except FieldDoesNotExist:
+        return False

@@ -1,0 +1,44 @@
+"""The one way from an event loop to Django's ORM: a single hop into the thread that Django's connections belong to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from channels.db import database_sync_to_async
+from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist, ValidationError
+from django.db import DataError, InterfaceError, OperationalError
+
+from wsauth.core.errors import VerifierUnavailable
+
+T = TypeVar("T")
+
+# What the ORM and the database drivers raise for a value that is no key of the column: "true" for a number, NUL or a lone
+# surrogate in a text, a number beyond the column, half a UUID; and for one that names no row, or several.
+NO_SUCH_ROW = (
+    ObjectDoesNotExist,
+    MultipleObjectsReturned,
+    ValidationError,
+    ValueError,
+    TypeError,
+    OverflowError,
+    DataError,
+)
+
+
+async def ask(function: Callable[..., T], *args: object) -> T:
+    """Call `function` in Django's thread. Raises VerifierUnavailable where the database cannot be reached.
+
+    The thread is the thread-sensitive one of asgiref: with a thread of its own, a test's transaction would not be seen.
+    """
+    try:
+        found: T = await database_sync_to_async(function)(*args)
+    except (OperationalError, InterfaceError) as error:
+        raise VerifierUnavailable(f"the database cannot be asked: {type(error).__name__}") from None
+    return found
+
+
+def digest(secret: str) -> str:
+    """Name a secret without telling it: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

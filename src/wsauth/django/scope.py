@@ -1,0 +1,113 @@
+"""What Django's and Channels' own code finds in the scope: `user`, `session`, `cookies`, all of the identity that decided.
+
+No query and no thread hop happens here: what needed one was loaded while the credential was verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http.cookie import parse_cookie
+from django.utils.functional import LazyObject
+
+from wsauth.core.identity import Identity
+from wsauth.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from wsauth.asgi.connection import Connection
+
+LOCAL_HOSTS = (".localhost", "127.0.0.1", "[::1]")
+
+
+class DjangoScope:
+    """Puts the identity where consumers, `channels.auth` and Django's own code look for it."""
+
+    def anonymous(self) -> Identity:
+        from django.contrib.auth.models import AnonymousUser
+
+        return Identity.anonymous(user=AnonymousUser())
+
+    def allowed_hosts(self) -> Iterable[str]:
+        """Return the ALLOWED_HOSTS of the settings, as `HttpRequest.get_host` reads them; read at each call."""
+        hosts: Iterable[str] = settings.ALLOWED_HOSTS
+        return LOCAL_HOSTS if settings.DEBUG and not hosts else hosts
+
+    def entries(self, connection: Connection, scope: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return `user`, `session` and `cookies`.
+
+        The session is the one that decided; a connection that a token opened gets an empty one, whatever cookies came
+        with it. `flush` on it, which is what `channels.auth.logout` calls, ends the connection and every other one of
+        the same session.
+        """
+        session = connection.identity.scope.get("session")
+        if session is None:
+            session = empty_session()
+        if connection.identity.is_authenticated:
+            end_with(session, connection)
+        return {"user": ScopeUser(connection), "session": session, "cookies": cookies(scope)}
+
+
+class ScopeUser(LazyObject):  # type: ignore[misc]  # Django has no types
+    """The user of a connection, looked up at each access: every Channels router copies the scope, and a copy of the user
+    would never be seen to change. It compares, hashes and tests as the user itself, and cannot be replaced from inside.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.__dict__["_connection"] = connection
+
+    @property
+    def _wrapped(self) -> Any:
+        identity = self.__dict__["_connection"].identity
+        return identity if identity.user is None else identity.user
+
+    def __repr__(self) -> str:
+        return repr(self._wrapped)
+
+
+def cookies(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Parse the Cookie headers as Django does over HTTP. Several lines are one (RFC 9113 §8.2.3)."""
+    lines = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name.lower() == b"cookie"]
+    parsed: dict[str, str] = parse_cookie("; ".join(lines))
+    return parsed
+
+
+def session_store() -> Any:
+    """Return the SessionStore class of the project's SESSION_ENGINE."""
+    return import_module(settings.SESSION_ENGINE).SessionStore
+
+
+def empty_session() -> Any:
+    return session_store()()
+
+
+def end_with(session: Any, connection: Connection) -> None:
+    """Let `session.flush()` end the connections of the session, from whatever thread it is called.
+
+    Ended even where the flush itself fails: whoever asked for it no longer wants to be connected.
+    """
+    flush, aflush = session.flush, session.aflush
+
+    def flush_and_end() -> None:
+        try:
+            flush()
+        finally:
+            _end(connection)
+
+    async def aflush_and_end() -> None:
+        try:
+            await aflush()
+        finally:
+            _end(connection)
+
+    session.flush, session.aflush = flush_and_end, aflush_and_end
+
+
+def _end(connection: Connection) -> None:
+    session_id = connection.identity.session_id
+    if session_id is not None:
+        for policy in connection.policies:
+            policy.connections.disconnect_now(session_id=session_id)
+    connection.end(Reason.REVOKED)

@@ -1,0 +1,97 @@
+"""From a proven subject to the Django user who bears it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+
+from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier
+from wsauth.django.database import NO_SUCH_ROW, ask
+from wsauth.django.scope import DjangoScope
+
+if TYPE_CHECKING:
+    from wsauth.core.credentials import Credentials
+    from wsauth.core.handshake import Handshake
+    from wsauth.core.identity import Identity
+
+
+class UserVerifier:
+    """Accepts what `inner` accepts, if the subject is an active Django user, and gives the identity that user.
+
+        UserVerifier(JWTVerifier(key, algorithms=["HS256"]))
+        UserVerifier(JWTVerifier(JWKS(url), algorithms=["RS256"], issuer=...), field="username")
+
+    The subject must be exactly the text of the user's `field`: `str(getattr(user, field))`. What a database takes for
+    equal (another case, a trailing blank, "01", True) is refused. `Identity.subject` becomes the primary key as text,
+    so that one user has one subject however they connect. An unknown or inactive user raises InvalidCredentials.
+
+    The user is read with the `_default_manager` of the project's user model, as Django's ModelBackend does.
+    """
+
+    framework: ClassVar[DjangoScope] = DjangoScope()
+
+    def __init__(self, inner: Verifier | VerifierFunction, field: str = "pk") -> None:
+        if not field.isidentifier() or "__" in field:
+            raise ConfigurationError(f"UserVerifier(field={field!r}): write the name of a field of your user model")
+        self._inner = as_verifier(inner, "UserVerifier")
+        self.field = field
+
+    def __repr__(self) -> str:
+        return f"UserVerifier({self._inner!r}, field={self.field!r})"
+
+    @property
+    def stateful(self) -> bool:
+        """As the inner verifier: knowing the user does not tell whether a token was revoked."""
+        return bool(getattr(self._inner, "stateful", False))
+
+    @property
+    def bearer_format(self) -> str | None:
+        return getattr(self._inner, "bearer_format", None)
+
+    async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
+        identity = await self._inner.verify(credentials, handshake)
+        if identity is None or identity.is_anonymous:
+            return identity
+        user = await ask(active_user, self.field, identity.subject)
+        if user is None:
+            raise InvalidCredentials("the user is unknown or inactive")
+        return replace(identity, user=user, subject=str(user.pk))
+
+
+async def load_user(claims: Mapping[str, Any]) -> Any:
+    """Return the active user whom the claims name; None for nobody. For `JWTVerifier(..., load_user=load_user)`.
+
+    The user is named by `sub`, or by simplejwt's `user_id` (SIMPLE_JWT's USER_ID_CLAIM and USER_ID_FIELD). Claims that
+    name two users are nobody's. `UserVerifier` does the same and gives consumers `session` and `cookies` besides.
+    """
+    options = getattr(settings, "SIMPLE_JWT", {})
+    names = ("sub", options.get("USER_ID_CLAIM", "user_id"))
+    subjects = {text_of(claims[name]) for name in names if name in claims}
+    subject = subjects.pop() if len(subjects) == 1 else None
+    field = options.get("USER_ID_FIELD", "pk")
+    return None if subject is None else await ask(active_user, field, subject)
+
+
+def text_of(claim: object) -> str | None:
+    """The text of a claim that may name a user; None for a claim of another kind. True is no number: it would be 1."""
+    return str(claim) if type(claim) in (str, int) else None
+
+
+def active_user(field: str, subject: str) -> Any:
+    """Return the active user whose `field` is exactly `subject`, else None. Never raises for an odd subject."""
+    from django.contrib.auth import get_user_model
+
+    try:
+        user = get_user_model()._default_manager.get(**{field: subject})
+    except NO_SUCH_ROW:
+        return None
+    return user if is_exactly(user, field, subject) else None
+
+
+def is_exactly(user: Any, field: str, subject: str) -> bool:
+    """Whether the user is active and bears that very name: collations and number fields also match other spellings."""
+    return str(getattr(user, field)) == subject and bool(getattr(user, "is_active", True))

@@ -1,0 +1,48 @@
+"""The test project is set up once; every test starts with Alice, Bob and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from project import settings as project
+from project.engines import ENGINES
+
+project.set_up()
+
+
+@pytest.fixture(autouse=True)
+def _clean():
+    from django.contrib.auth.models import User
+    from django.contrib.sessions.models import Session
+    from django.core.cache import cache
+
+    yield
+    cache.clear()
+    Session.objects.all().delete()
+    User.objects.all().delete()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request):
+    with override_settings(SESSION_ENGINE=request.param):
+        yield request.param
+
+
+@pytest.fixture
+def alice(_clean):
+    from django.contrib.auth.models import User
+
+    return User.objects.create_user("alice", pk=1, password="of alice")
+
+
+@pytest.fixture
+def bob(_clean):
+    from django.contrib.auth.models import User
+
+    return User.objects.create_user("bob", pk=2, password="of bob")

@@ -1,0 +1,68 @@
+"""The system checks speak before the first handshake does."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.core import checks
+from django.test import override_settings
+from project import policies
+
+from wsauth.django.checks import check_policy
+
+
+def found(path):
+    with override_settings(WSAUTH_POLICY=path):
+        return check_policy(None)
+
+
+def test_application_is_installed_under_its_label_and_registers_its_checks():
+    """`manage.py check` runs them."""
+    assert apps.get_app_config("wsauth").name == "wsauth.django"
+    with override_settings(WSAUTH_POLICY="project.policies.missing"):
+        assert [message.id for message in checks.run_checks(tags=[checks.Tags.security])] == ["wsauth.E001"]
+
+
+def test_no_setting_and_a_good_policy_are_no_news():
+    """Silence is approval."""
+    assert check_policy(None) == []
+    for name in ("good", "reported", "by_key", "by_name"):
+        assert found(f"project.policies.{name}") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        ("project.policies.missing", "wsauth.E001"),
+        ("no_such_module.policy", "wsauth.E001"),
+        ("policy", "wsauth.E001"),
+        ("project.contradictory.policy", "wsauth.E001"),
+        ("project.policies.no_policy", "wsauth.E002"),
+        (policies.good, "wsauth.E002"),
+        ("project.policies.key_in_query", "wsauth.W001"),
+        ("project.policies.rest_token", "wsauth.E003"),
+        ("project.policies.by_nickname", "wsauth.E004"),
+        ("project.policies.lenient", "wsauth.I001"),
+    ],
+)
+def test_each_finding_has_a_number_and_a_hint(path, number):
+    """A finding names what was found and what to write instead."""
+    apps_without_tokens = [
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "wsauth.django",
+    ]
+    with override_settings(INSTALLED_APPS=apps_without_tokens):
+        (message,) = found(path)
+    assert message.id == number
+    assert message.hint
+    assert "WSAUTH_POLICY" in message.msg or str(path) in message.msg
+    assert (
+        message.level == {"E": checks.ERROR, "W": checks.WARNING, "I": checks.INFO}[number.removeprefix("wsauth.")[0]]
+    )
+
+
+def test_token_table_that_is_installed_is_no_finding():
+    """Only its absence is."""
+    assert found("project.policies.rest_token") == []
