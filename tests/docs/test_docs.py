@@ -134,11 +134,12 @@ def test_browser_code_runs_against_a_server(page, tmp_path):
     ) as process:
         try:
             port = int(process.stdout.readline())
-            said = []
-            for name in ("expired", "nobody"):
-                url = f"ws://127.0.0.1:{port}/?name={name}"
-                for block in blocks(page, "js"):
-                    said.append(in_node(f"const url = {json.dumps(url)};\n{block}", port))
+            programs = [
+                f'const url = "ws://127.0.0.1:{port}/?name={name}";\n{block}'
+                for name in ("expired", "nobody")
+                for block in blocks(page, "js")
+            ]
+            said = [in_node(program, port) for program in programs]
         finally:
             process.terminate()
     assert said == ["refresh the token, then reconnect", "log in again"]

@@ -1,6 +1,7 @@
 """Reading the identity in Starlette and FastAPI."""
 
 import contextlib
+from typing import Annotated
 
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, WebSocket
@@ -12,7 +13,7 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from wsauth import Anonymous, Header, Identity, Policy, Query, SecurityScheme, WebSocketAuthMiddleware
-from wsauth.starlette import CurrentIdentity, identity
+from wsauth.starlette import CurrentIdentity
 from wsauth.testing import acting_as, browser_headers
 
 
@@ -53,15 +54,15 @@ def test_an_annotated_parameter_receives_the_identity():
 
 
 def test_a_dependency_that_needs_a_scope_can_build_on_identity():
-    """`Depends(identity)` composes like any other dependency."""
+    """It composes like any other dependency."""
     app = FastAPI()
     app.add_middleware(WebSocketAuthMiddleware, policy=policy())
 
-    async def reader(me: Identity = Depends(identity)) -> str:
+    async def reader(me: CurrentIdentity) -> str:
         return me.subject
 
     @app.websocket("/")
-    async def route(websocket: WebSocket, name: str = Depends(reader)):
+    async def route(websocket: WebSocket, name: Annotated[str, Depends(reader)]):
         await websocket.accept()
         await websocket.send_text(name)
 

@@ -1,0 +1,1 @@
+"""The demo on FastAPI. Start with `auth.py` (who may connect), then `main.py` and `sockets.py`."""

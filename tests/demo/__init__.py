@@ -1,0 +1,1 @@
+"""The demos in a browser, as a visitor sees them."""
