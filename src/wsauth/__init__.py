@@ -1,21 +1,48 @@
-"""Authentication for WebSockets on ASGI: one policy decides who may connect, and for how long."""
+"""Authentication for WebSockets on ASGI: one policy decides who may connect, and for how long.
 
-from wsauth.asgi.connection import Connection
-from wsauth.asgi.middleware import WebSocketAuthMiddleware
-from wsauth.core.credentials import Credentials
-from wsauth.core.errors import ConfigurationError, ConnectionEnded, InvalidCredentials, VerifierUnavailable
-from wsauth.core.first_message import FirstMessage
-from wsauth.core.handshake import Handshake
-from wsauth.core.identity import Identity
-from wsauth.core.locations import Cookie, Header, Query, Subprotocol
-from wsauth.core.origins import AnyOrigin, Origins, SameHost, SameHostOrAbsent
-from wsauth.core.reasons import CloseProfile, Reason
-from wsauth.core.scheme import SecurityScheme
-from wsauth.core.verifier import Verifier
-from wsauth.policy import Anonymous, Policy, Refusals, ReportOnly
-from wsauth.revocation.connections import Connections
+A name is loaded when it is first used (PEP 562), so that importing wsauth costs an application next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wsauth.asgi.connection import Connection
+    from wsauth.asgi.middleware import WebSocketAuthMiddleware
+    from wsauth.core.credentials import Credentials
+    from wsauth.core.errors import ConfigurationError, ConnectionEnded, InvalidCredentials, VerifierUnavailable
+    from wsauth.core.first_message import FirstMessage
+    from wsauth.core.handshake import Handshake
+    from wsauth.core.identity import Identity
+    from wsauth.core.locations import Cookie, Header, Query, Subprotocol
+    from wsauth.core.modes import Anonymous, Refusals
+    from wsauth.core.origins import AnyOrigin, Origins, SameHost, SameHostOrAbsent
+    from wsauth.core.reasons import CloseProfile, Reason
+    from wsauth.core.scheme import SecurityScheme
+    from wsauth.core.verifier import Verifier
+    from wsauth.policy import Policy, ReportOnly
+    from wsauth.revocation.connections import Connections
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "asgi.connection": ("Connection",),
+    "asgi.middleware": ("WebSocketAuthMiddleware",),
+    "core.credentials": ("Credentials",),
+    "core.errors": ("ConfigurationError", "ConnectionEnded", "InvalidCredentials", "VerifierUnavailable"),
+    "core.first_message": ("FirstMessage",),
+    "core.handshake": ("Handshake",),
+    "core.identity": ("Identity",),
+    "core.locations": ("Cookie", "Header", "Query", "Subprotocol"),
+    "core.modes": ("Anonymous", "Refusals"),
+    "core.origins": ("AnyOrigin", "Origins", "SameHost", "SameHostOrAbsent"),
+    "core.reasons": ("CloseProfile", "Reason"),
+    "core.scheme": ("SecurityScheme",),
+    "core.verifier": ("Verifier",),
+    "policy": ("Policy", "ReportOnly"),
+    "revocation.connections": ("Connections",),
+}
+_HOME = {name: f"wsauth.{home}" for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Anonymous",
@@ -46,3 +73,14 @@ __all__ = [
     "VerifierUnavailable",
     "WebSocketAuthMiddleware",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'wsauth' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__} - {"import_module", "TYPE_CHECKING"})

@@ -92,10 +92,10 @@ def test_cookies_are_those_of_django_over_http():
 
 
 async def test_token_user_gets_an_empty_session_whatever_the_cookies_say(alice, bob):
-    """Alice's token beside Bob's cookie is Alice, with no trace of Bob's session."""
+    """Alice's token beside Bob's cookie is Alice, with no trace of Bob's session or of its key."""
     key = await log_in(bob, basket="of bob")
     told = await scope_of(app(), query=f"token={jwt(sub=str(alice.pk))}", sessionid=key)
-    assert (told["user"], told["session"], told["cookies"]) == ("alice", {}, {"sessionid": key})
+    assert (told["user"], told["session"], told["cookies"]) == ("alice", {}, {})
 
 
 async def test_anonymous_client_gets_an_anonymous_user_and_an_empty_session():

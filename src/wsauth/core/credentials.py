@@ -8,8 +8,9 @@ from typing import NoReturn
 class Credentials:
     """What a client presented to prove who it is (RFC 9110 §11.4).
 
-    Only `secret` reveals it: `repr`, `str` and formatting show a placeholder, and pickling is refused, so it cannot
-    slip into logs, tracebacks with locals, task queues or caches.
+    Only `secret` reveals it: `repr`, `str` and formatting show a placeholder, and pickling and copying are refused, so it
+    cannot slip into logs, tracebacks with locals, task queues or caches. Two credentials are never equal: comparing
+    secrets is the verifier's work, in constant time.
     """
 
     __slots__ = ("_secret",)
@@ -25,4 +26,7 @@ class Credentials:
         return "Credentials(<hidden>)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("Credentials are never pickled: they hold a secret")
+        raise TypeError("Credentials are never pickled or copied: they hold a secret")
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("Credentials are never pickled or copied: they hold a secret")

@@ -20,6 +20,8 @@ class InvalidCredentials(Exception):
     """
 
     def __init__(self, detail: str = "", reason: Reason = Reason.INVALID) -> None:
+        if not isinstance(reason, Reason):
+            raise TypeError(f"InvalidCredentials(reason={reason!r}): write a member of Reason, such as Reason.EXPIRED")
         super().__init__(detail)
         self.detail = detail
         self.reason = reason
@@ -31,10 +33,10 @@ class VerifierUnavailable(Exception):
     The client is told to retry after `retry_after` seconds; nothing is admitted meanwhile.
     """
 
-    def __init__(self, detail: str = "", retry_after: int = 5) -> None:
+    def __init__(self, detail: str = "", retry_after: float = 5) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.retry_after = retry_after
+        self.retry_after = max(1, int(retry_after))  # RFC 9110 §10.2.3: whole seconds
 
 
 class ConnectionEnded(OSError):

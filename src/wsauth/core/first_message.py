@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wsauth.core import strict_json
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.locations import MAX_SECRET, credentials, malformed
+from wsauth.core.location import MAX_SECRET, credentials, malformed
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -32,25 +32,34 @@ class FirstMessage:
     ambient: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.deadline <= 120:
-            raise ConfigurationError(f"FirstMessage(deadline={self.deadline}): write seconds within 0-120")
+        for name in ("type", "field"):
+            if not isinstance(value := getattr(self, name), str) or not value:
+                raise ConfigurationError(f"FirstMessage({name}={value!r}): write a text, or leave it out")
+        if self.field == "type":
+            raise ConfigurationError('FirstMessage(field="type"): that member holds the type; write field="token"')
+        if not isinstance(self.deadline, int | float) or not 0 < self.deadline <= 120:
+            raise ConfigurationError(f"FirstMessage(deadline={self.deadline!r}): write seconds, above 0 and up to 120")
+        if not isinstance(self.max_size, int) or self.max_size < 64:
+            raise ConfigurationError(f"FirstMessage(max_size={self.max_size!r}): write a number of bytes, at least 64")
 
     def read(self, handshake: Handshake) -> Credentials | None:
+        """Return None: no handshake holds it. See `parse`."""
         return None
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        pass
+        """There is nothing to take out of a handshake."""
 
     def parse(self, text: str | None) -> Credentials:
         """Read the credential from the message; `text` is None for a binary one. Raise InvalidCredentials if irregular."""
         if text is None:
             raise malformed("the first message is binary")
-        if len(text) > self.max_size:
+        # Characters first: a text of that many is too long whatever they are, and encoding it would cost.
+        if len(text) > self.max_size or len(text.encode("utf-8", "surrogatepass")) > self.max_size:
             raise malformed(f"the first message is longer than {self.max_size} bytes")
         try:
             message = strict_json.loads(text)
         except ValueError as error:
-            raise malformed(f"the first message is {error}") from None
+            raise malformed(f"the first message is irregular: {error}") from None
         if not isinstance(message, dict) or message.get("type") != self.type:
             raise malformed(f"the first message is not of type {self.type!r}")
         secret = message.get(self.field)

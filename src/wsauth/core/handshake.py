@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_TLS = ("https", "wss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Handshake:
     """What the client sent to open the connection.
 
     Query string and headers may hold credentials and are left out of `repr`. `subprotocols` is None where the
-    client's offer is not a valid list of distinct tokens (RFC 6455 §4.1); an empty tuple where there was no offer.
+    client's offer is not a valid list of distinct tokens (RFC 6455 §4.1), and an empty tuple where there was no offer;
+    `offered` is the offer as it came.
     """
 
     path: str
@@ -26,22 +28,26 @@ class Handshake:
     scheme: str = "ws"
     client: str = ""
     subprotocols: tuple[str, ...] | None = field(default=(), repr=False)
+    offered: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
     def from_scope(cls, scope: Mapping[str, Any]) -> Handshake:
         headers = tuple((bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ()))
         client = scope.get("client")
+        offered = _offered(headers, scope.get("subprotocols") or ())
         return cls(
             path=scope.get("path", ""),
             query_string=bytes(scope.get("query_string", b"")),
             headers=headers,
             scheme=scope.get("scheme", "ws"),
-            client=str(client[0]) if client else "",
-            subprotocols=_offered(headers, scope.get("subprotocols") or ()),
+            client=str(client[0] or "") if client else "",
+            subprotocols=offered if _are_distinct_tokens(offered) else None,
+            offered=offered,
         )
 
     def header(self, name: bytes) -> list[bytes]:
-        """All lines of the header, in order; `name` in lower case."""
+        """Return the values of all lines of the header, in order. Its name is compared without case (RFC 9110 §5.1)."""
+        name = name.lower()
         return [value for key, value in self.headers if key == name]
 
     @property
@@ -51,23 +57,26 @@ class Handshake:
         A forwarded header is not trusted here, and need not be: believing it can only demand an https Origin where
         http would have passed.
         """
-        if self.scheme in ("wss", "https"):
+        if self.scheme in _TLS:
             return True
-        forwarded = b",".join(self.header(b"x-forwarded-proto")).lower()
-        if b"https" in forwarded or b"wss" in forwarded:
-            return True
-        return b"proto=https" in b",".join(self.header(b"forwarded")).lower().replace(b'"', b"")
+        proto = b",".join(self.header(b"x-forwarded-proto")).lower()
+        forwarded = b",".join(self.header(b"forwarded")).lower().replace(b'"', b"")  # RFC 7239 §5.4
+        return any(tls.encode() in proto or b"proto=" + tls.encode() in forwarded for tls in _TLS)
 
 
-def _offered(headers: tuple[tuple[bytes, bytes], ...], from_server: Any) -> tuple[str, ...] | None:
-    """The offered subprotocols, from the raw lines: granian hands on the whole list as one string."""
+def _offered(headers: Iterable[tuple[bytes, bytes]], from_server: Iterable[str]) -> tuple[str, ...]:
+    """Return the offered subprotocols, from the raw lines: granian hands on the whole list as one string.
+
+    Test clients send no header, and give the server's list only.
+    """
     lines = [value.decode("latin-1") for key, value in headers if key == b"sec-websocket-protocol"]
-    names = [name.strip(" \t") for line in lines for name in line.split(",")] if lines else list(from_server)
-    if all(is_token(name) for name in names) and len(set(names)) == len(names):
-        return tuple(names)
-    return None
+    return tuple(name.strip(" \t") for line in lines or from_server for name in line.split(","))
 
 
-def is_token(name: str) -> bool:
+def _are_distinct_tokens(names: tuple[str, ...]) -> bool:
+    return all(map(is_token, names)) and len(set(names)) == len(names)
+
+
+def is_token(name: object) -> bool:
     """Whether `name` is a token of RFC 9110 §5.6.2, as header and subprotocol names must be."""
-    return _TOKEN.fullmatch(name) is not None
+    return isinstance(name, str) and _TOKEN.fullmatch(name) is not None

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +17,7 @@ class Identity:
     `issued_at` and `expires_at` are POSIX timestamps in seconds: the connection ends at `expires_at`.
     `session_id` and `token_id` name the credential for revocation; where the credential's own key is a secret, they
     are its SHA-256 digest. `scope` holds extra entries for the application's ASGI scope, such as `session`.
+    Raises TypeError for values of another type, which would never expire or never be found by `revoke`.
     """
 
     subject: str
@@ -30,20 +28,26 @@ class Identity:
     expires_at: float | None = None
     session_id: str | None = field(default=None, repr=False)
     token_id: str | None = field(default=None, repr=False)
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False, hash=False)
-    scope: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False, hash=False)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    scope: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str):
             raise TypeError(f"Identity.subject must be a str, not {type(self.subject).__name__}: write str(user.pk)")
-        if isinstance(self.scopes, str):
-            raise TypeError("Identity.scopes must be a set of names, not one str: write frozenset({'read'})")
-        object.__setattr__(self, "scopes", frozenset(self.scopes))
+        for name in ("session_id", "token_id"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise TypeError(f"Identity.{name} must be a str or None, not {type(value).__name__}: write str(...)")
+        for name in ("issued_at", "expires_at"):
+            _require_time(name, getattr(self, name))
+        for name in ("claims", "scope"):
+            if not isinstance(value := getattr(self, name), Mapping):
+                raise TypeError(f"Identity.{name} must be a mapping, not {type(value).__name__}: write a dict")
+        object.__setattr__(self, "scopes", _names(self.scopes))
 
     @classmethod
-    def anonymous(cls, user: Any = None, scope: Mapping[str, Any] = _NOTHING) -> Identity:
+    def anonymous(cls, user: Any = None, scope: Mapping[str, Any] | None = None) -> Identity:
         """Nobody in particular. Only a policy with an `Anonymous` mode ever admits it."""
-        return cls(subject="", user=user, scope=scope)
+        return cls(subject="", user=user, scope=scope or {})
 
     @property
     def is_authenticated(self) -> bool:
@@ -56,3 +60,20 @@ class Identity:
     @property
     def display_name(self) -> str:
         return self.subject
+
+
+def _require_time(name: str, value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"Identity.{name} must be POSIX seconds, not {type(value).__name__}: write when.timestamp()")
+    if value != value:  # NaN compares as neither past nor future
+        raise TypeError(f"Identity.{name} is not a number")
+
+
+def _names(scopes: object) -> frozenset[str]:
+    if not isinstance(scopes, str) and hasattr(scopes, "__iter__"):
+        names = frozenset(scopes)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise TypeError(f"Identity.scopes must be a set of names, not {type(scopes).__name__}: write frozenset({{'read'}})")

@@ -7,97 +7,75 @@ credential out of a scope, so that the application and the server's log never se
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
-from urllib.parse import unquote_to_bytes
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from wsauth.core.credentials import Credentials
-from wsauth.core.errors import ConfigurationError, InvalidCredentials
-from wsauth.core.handshake import is_token
-from wsauth.core.reasons import Reason
+from wsauth.core.errors import ConfigurationError
+from wsauth.core.handshake import Handshake, is_token
+from wsauth.core.location import MAX_SECRET, Location, credentials, is_visible, malformed, presents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import MutableMapping
 
-    from wsauth.core.handshake import Handshake
+    from wsauth.core.credentials import Credentials
 
-MAX_SECRET = 8192  # bytes; a JWT of that size does not fit the request head that most servers accept
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 §2.1
-_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+__all__ = [
+    "MAX_SECRET",
+    "Cookie",
+    "Header",
+    "Location",
+    "Query",
+    "Subprotocol",
+    "credentials",
+    "malformed",
+    "offer_subprotocols",
+    "read_cookie",
+    "strip_cookie",
+]
 
-
-@runtime_checkable
-class Location(Protocol):
-    """A place in the handshake.
-
-    `ambient` is whether a browser sends the credential by itself, and so for any page that asks (CSWSH): such a
-    credential is verified only for an allowed Origin.
-    """
-
-    @property
-    def ambient(self) -> bool: ...
-
-    def read(self, handshake: Handshake) -> Credentials | None:
-        """Return the credential, or None where there is none. Raise InvalidCredentials where it is irregular."""
-
-    def strip(self, scope: MutableMapping[str, Any]) -> None:
-        """Take the credential out of an ASGI scope."""
-
-
-def malformed(detail: str) -> InvalidCredentials:
-    return InvalidCredentials(detail, Reason.MALFORMED)
-
-
-def credentials(secret: str, where: str) -> Credentials:
-    """Wrap a secret that is visible ASCII of a sane size; anything else is malformed."""
-    if not secret:
-        raise malformed(f"{where} is empty")
-    if len(secret) > MAX_SECRET:
-        raise malformed(f"{where} is longer than {MAX_SECRET} bytes")
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise malformed(f"{where} holds characters other than visible ASCII")
-    return Credentials(secret)
+_TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 9110 §11.2, the b64token of RFC 6750 §2.1
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")  # RFC 3986 §2.1
+_SENT_BY_BROWSERS = ("basic", "digest", "negotiate", "ntlm")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A query parameter: `?token=…`. The only explicit place that every browser API and every client can reach.
 
-    It is read once: twice the same name is malformed (RFC 6749 §3.1).
+    It is read once: twice the same name is malformed (RFC 6749 §3.1). Only "&" separates parameters.
     """
 
     name: str = "token"
     ambient: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if not is_visible(self.name):
+            raise ConfigurationError(f'Query({self.name!r}): write the parameter\'s name in ASCII, as Query("token")')
+
     def read(self, handshake: Handshake) -> Credentials | None:
-        values = [value for name, value in self._pairs(handshake.query_string) if name == self.name]
+        values = [part.partition(b"=")[2] for part in handshake.query_string.split(b"&") if self._owns(part)]
         if not values:
             return None
         if len(values) > 1:
             raise malformed(f"query parameter {self.name!r} is given {len(values)} times")
-        if _BAD_PERCENT.search(values[0]):
+        if b"%" in _PERCENT.sub(b"", values[0]):
             raise malformed(f"query parameter {self.name!r} is not percent-encoded correctly")
         return credentials(_unquote(values[0]), f"query parameter {self.name!r}")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        query = bytes(scope.get("query_string", b""))
-        if any(name == self.name for name, _ in self._pairs(query)):
-            kept = [part for part in query.split(b"&") if _name(part) != self.name]
+        parts = bytes(scope.get("query_string", b"")).split(b"&")
+        kept = [part for part in parts if not self._owns(part)]
+        if len(kept) < len(parts):
             scope["query_string"] = b"&".join(kept)
 
-    @staticmethod
-    def _pairs(query: bytes) -> Iterator[tuple[str, bytes]]:
-        for part in query.split(b"&"):
-            yield _name(part), part.partition(b"=")[2]
-
-
-def _name(part: bytes) -> str:
-    return _unquote(part.partition(b"=")[0])
+    def _owns(self, part: bytes) -> bool:
+        return _unquote(part.partition(b"=")[0]) == self.name
 
 
 def _unquote(value: bytes) -> str:
+    """Decode as forms are encoded ("+" is a blank), byte by byte; a bad "%" stays."""
     if b"%" in value or b"+" in value:
-        value = unquote_to_bytes(value.replace(b"+", b" "))
+        value = _PERCENT.sub(lambda match: bytes.fromhex(match[1].decode()), value.replace(b"+", b" "))
     return value.decode("latin-1")
 
 
@@ -106,72 +84,109 @@ class Header:
     """A request header: `Header()` is `Authorization: Bearer …`, `Header("X-API-Key")` a plain one.
 
     `scheme` is the HTTP authentication scheme, compared without case (RFC 9110 §11.1); an Authorization header of another
-    scheme is not this credential. Browsers cannot set headers on a WebSocket.
+    scheme is not this credential. Pages cannot set headers on a WebSocket. Raises ConfigurationError for the schemes whose
+    credentials a browser sends by itself: the Origin would not be asked for.
     """
 
-    name: str = "Authorization"
-    scheme: str | None = None
+    name: str = field(default="Authorization", compare=False)
+    scheme: str | None = field(default=None, compare=False)
     ambient: ClassVar[bool] = False
+    _place: tuple[bytes, str] = field(init=False, repr=False)  # as compared: names and schemes have no case
 
     def __post_init__(self) -> None:
         if not is_token(self.name):
-            raise ConfigurationError(f"Header: {self.name!r} is no header name; write Header('X-API-Key')")
-        if self.name.lower() == "cookie":
+            raise ConfigurationError(f"Header({self.name!r}) is no header name; write Header('X-API-Key')")
+        key = self.name.lower()
+        if key == "cookie":
             raise ConfigurationError("Header('Cookie') would ignore the Origin; write Cookie('name of the cookie')")
-        if self.scheme is None and self._key == b"authorization":
+        if key == "sec-websocket-protocol":
+            raise ConfigurationError(f"Header({self.name!r}) is a list of names; write Subprotocol('bearer')")
+        if self.scheme is None and key == "authorization":
             object.__setattr__(self, "scheme", "Bearer")
+        self._check_scheme()
+        object.__setattr__(self, "_place", (key.encode("ascii"), (self.scheme or "").lower()))
 
-    @property
-    def _key(self) -> bytes:
-        return self.name.lower().encode("ascii")
+    def _check_scheme(self) -> None:
+        if self.scheme is not None and not is_token(self.scheme):
+            raise ConfigurationError(f"Header(scheme={self.scheme!r}): write the scheme's name, as scheme='Token'")
+        if (self.scheme or "").lower() in _SENT_BY_BROWSERS:
+            raise ConfigurationError(
+                f"Header(scheme={self.scheme!r}): browsers send {self.scheme} credentials by themselves, for any page"
+                " that asks; write Header() for bearer tokens or Header('X-API-Key')"
+            )
 
     def read(self, handshake: Handshake) -> Credentials | None:
-        lines = handshake.header(self._key)
+        key, scheme = self._place
+        lines = handshake.header(key)
         if not lines:
             return None
         if len(lines) > 1:
             raise malformed(f"header {self.name} is given {len(lines)} times")
         value = lines[0].decode("latin-1").strip(" \t")
-        if self.scheme is not None:
-            return self._after_scheme(value)
+        if scheme:
+            return self._after_scheme(value, scheme)
         if "," in value:
             raise malformed(f"header {self.name} holds a comma: some servers join repeated headers so")
         return credentials(value, f"header {self.name}")
 
-    def _after_scheme(self, value: str) -> Credentials | None:
-        assert self.scheme is not None
-        scheme, _, rest = value.partition(" ")
-        if scheme.lower() != self.scheme.lower():
-            if not value or scheme.lower().startswith(self.scheme.lower() + "\t"):
-                raise malformed(f"header {self.name} is empty or holds a tab after its scheme")
+    def _after_scheme(self, value: str, scheme: str) -> Credentials | None:
+        presented, blank, rest = value.partition(" ")
+        if not blank or not is_token(presented):
+            raise malformed(f"header {self.name} is not '<scheme> <credentials>' (RFC 9110 §11.4)")
+        if presented.lower() != scheme:
+            if any(part.strip(" \t").lower().startswith(f"{scheme} ") for part in rest.split(",")[1:]):
+                raise malformed(f"header {self.name} holds several credentials: some servers join repeated headers so")
             return None
         secret = rest.lstrip(" ")
-        if not _B64TOKEN.fullmatch(secret):
+        if not _TOKEN68.fullmatch(secret):
             raise malformed(f"header {self.name} is not '{self.scheme} <token>' (RFC 6750 §2.1)")
         return credentials(secret, f"header {self.name}")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        scope["headers"] = [pair for pair in scope.get("headers", ()) if bytes(pair[0]).lower() != self._key]
+        if presents(self, scope):
+            scope["headers"] = [pair for pair in scope["headers"] if bytes(pair[0]).lower() != self._place[0]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """A cookie that holds a credential, such as a JWT. Browsers send it for every page, so the Origin must be allowed."""
+    """A cookie that holds a credential, such as a JWT. Browsers send it for every page, so the Origin must be allowed.
+
+    An empty one is none: that is how sites log out. Browsers send a cookie to every port of its host.
+    """
 
     name: str
     ambient: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not is_token(self.name):
+            raise ConfigurationError(f"Cookie({self.name!r}) is no cookie name (RFC 6265 §4.1.1); write Cookie('jwt')")
 
     def read(self, handshake: Handshake) -> Credentials | None:
         return read_cookie(handshake, self.name)
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        """Cookies stay: the application sees the same ones over HTTP."""
+        strip_cookie(scope, self.name)
+
+
+def strip_cookie(scope: MutableMapping[str, Any], name: str) -> None:
+    """Take one cookie out of a scope's Cookie lines; the others stay as they were sent."""
+    headers = []
+    for key, value in scope.get("headers", ()):
+        if bytes(key).lower() == b"cookie":
+            parts = bytes(value).split(b";")
+            kept = [part for part in parts if part.partition(b"=")[0].strip(b" \t") != name.encode("ascii")]
+            if not kept:
+                continue
+            value = value if len(kept) == len(parts) else b";".join(kept).lstrip(b" ")
+        headers.append((key, value))
+    scope["headers"] = headers
 
 
 def read_cookie(handshake: Handshake, name: str) -> Credentials | None:
     """Read one cookie (RFC 6265 §5.4) whatever its neighbours look like, over several Cookie lines (RFC 9113 §8.2.3).
 
-    One name with two values is malformed: a sibling domain can plant the second (cookie tossing).
+    Names are compared exactly, and only blank and tab are white space, or `__Host-` cookies could be respelled. One name
+    with two values is malformed: a sibling domain can plant the second (cookie tossing).
     """
     values = {
         value.strip(" \t")
@@ -179,14 +194,12 @@ def read_cookie(handshake: Handshake, name: str) -> Credentials | None:
         for key, separator, value in (part.partition("=") for part in line.decode("latin-1").split(";"))
         if separator and key.strip(" \t") == name
     }
-    if not values:
-        return None
     if len(values) > 1:
         raise malformed(f"cookie {name!r} is given with different values")
-    value = values.pop()
+    value = values.pop() if values else ""
     if len(value) >= 2 and value[0] == value[-1] == '"':
         value = value[1:-1]
-    return credentials(value, f"cookie {name!r}")
+    return credentials(value, f"cookie {name!r}") if value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +215,13 @@ class Subprotocol:
 
     def __post_init__(self) -> None:
         if not is_token(self.marker):
-            raise ConfigurationError(f"Subprotocol: the marker {self.marker!r} must be a token (RFC 9110 §5.6.2)")
+            raise ConfigurationError(f"Subprotocol({self.marker!r}): the marker must be a token; write 'bearer'")
 
     def read(self, handshake: Handshake) -> Credentials | None:
         offered = handshake.subprotocols
         if offered is None:
-            lines = b",".join(handshake.header(b"sec-websocket-protocol"))
-            if self.marker.encode() in (name.strip() for name in lines.split(b",")):
-                raise malformed("Sec-WebSocket-Protocol is not a list of distinct tokens")
+            if self.marker in handshake.offered:
+                raise malformed("Sec-WebSocket-Protocol is not a list of distinct tokens (RFC 6455 §4.1)")
             return None
         if self.marker not in offered:
             return None
@@ -219,23 +231,18 @@ class Subprotocol:
         return credentials(offered[after], "subprotocol")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        from wsauth.core.handshake import Handshake
-
-        offered = Handshake.from_scope(scope).subprotocols
-        if offered is None:
-            kept: tuple[str, ...] = ()  # not a list that anyone could choose from, and it may hold the credential
-        elif self.marker in offered:
-            at = offered.index(self.marker)
-            kept = offered[:at] + offered[at + 2 :]
-        else:
+        if not presents(self, scope):
             return
-        offer_subprotocols(scope, kept)
+        offered = Handshake.from_scope(scope).subprotocols or ()  # not a list to choose from: nothing of it stays
+        at = offered.index(self.marker) if offered else 0
+        offer_subprotocols(scope, offered[:at] + offered[at + 2 :])
 
 
 def offer_subprotocols(scope: MutableMapping[str, Any], names: tuple[str, ...]) -> None:
-    """Let a scope offer exactly `names`, in its list and in its headers."""
+    """Let a scope offer exactly `names`, in its list and in its header, where it has one."""
     scope["subprotocols"] = list(names)
-    headers = [pair for pair in scope.get("headers", ()) if bytes(pair[0]).lower() != b"sec-websocket-protocol"]
-    if names:
-        headers.append((b"sec-websocket-protocol", ", ".join(names).encode("ascii")))
-    scope["headers"] = headers
+    headers = list(scope.get("headers", ()))
+    lines = [at for at, pair in enumerate(headers) if bytes(pair[0]).lower() == b"sec-websocket-protocol"]
+    if lines and names:
+        headers[lines.pop(0)] = (b"sec-websocket-protocol", ", ".join(names).encode("ascii"))
+    scope["headers"] = [pair for at, pair in enumerate(headers) if at not in lines]

@@ -17,16 +17,19 @@ from wsauth.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
 
-_ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_WEB = ("http", "https")
+# Lower case. No user name, path, empty label (so no trailing dot), zone id (RFC 6874), empty or zero-led port.
+_AUTHORITY = r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?"
+_HOST = re.compile(_AUTHORITY)
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://" + _AUTHORITY)
+_WEB_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int | None]  # scheme, host, port
 AllowedHosts = Iterable[str] | Callable[[], Iterable[str] | None] | None
 
 
 class OriginVerdict(Enum):
+    """What an Origin rule answers."""
+
     ALLOWED = "allowed"  # a page of this site: what it is refused for, it may read
     ABSENT = "absent"  # not a browser: explicit credentials only
     FOREIGN = "foreign"  # refused before anything is read
@@ -40,24 +43,20 @@ class OriginRule(Protocol):
 
 def parse_origin(text: str) -> Origin | None:
     """Return scheme, host and port of a serialized origin (RFC 6454 §6.2); None where it is anything else or `null`."""
-    match = _ORIGIN.fullmatch(text)
-    if match is None:
-        return None
-    scheme = match[1].lower()
-    return _located(scheme, match[2], match[3])
+    match = _ORIGIN.fullmatch(text.lower()) if text.isascii() else None
+    return None if match is None else _located(*match.groups())
 
 
 def parse_host(text: str, scheme: str) -> Origin | None:
     """Return the origin that a Host header (RFC 9110 §7.2) names when it is reached by `scheme`; None if malformed."""
-    match = _HOST.fullmatch(text)
-    return None if match is None else _located(scheme, match[1], match[2])
+    match = _HOST.fullmatch(text.lower()) if text.isascii() else None
+    return None if match is None else _located(scheme, *match.groups())
 
 
 def _located(scheme: str, host: str, port: str | None) -> Origin | None:
-    number = int(port) if port else _DEFAULT_PORTS.get(scheme)
+    number = int(port) if port else _WEB_PORTS.get(scheme)
     if number is not None and number > 65535:
         return None
-    host = host.lower()
     if host.startswith("["):
         from ipaddress import IPv6Address  # only here: importing it costs more than the rest of this module
 
@@ -101,21 +100,40 @@ class Origins:
 
 
 def _configured(text: str) -> Origin:
+    if not isinstance(text, str):
+        raise ConfigurationError(
+            f'Origins({text!r}): write each origin as a text: Origins("https://a.com", "https://b.com")'
+        )
     if text == "*":
         raise ConfigurationError('Origins("*"): write AnyOrigin(), which works for policies without cookies')
     if text == "null":
         raise ConfigurationError('Origins("null") would admit sandboxed frames of every site; name real origins')
-    candidate = text.rstrip("/")
-    if not candidate.isascii():
-        scheme, separator, rest = candidate.partition("://")
-        try:
-            candidate = scheme + separator + rest.encode("idna").decode("ascii")
-        except UnicodeError:
-            candidate = ""
-    origin = parse_origin(candidate)
+    origin = parse_origin(_with_a_labels(text.removesuffix("/")))
     if origin is None:
-        raise ConfigurationError(f'Origins({text!r}): write scheme, host and port, such as "https://app.example.com"')
+        raise ConfigurationError(
+            f"Origins({text!r}): write scheme, host and port as the browser sends them, without a path or a pattern,"
+            ' such as "https://app.example.com", "http://localhost:3000" or "https://xn--bcher-kva.example"'
+        )
+    if origin[0] in ("ws", "wss"):
+        raise ConfigurationError(
+            f"Origins({text!r}): the Origin is that of the page, not of the socket; write {text.replace('ws', 'http', 1)!r}"
+        )
     return origin
+
+
+def _with_a_labels(text: str) -> str:
+    """Spell an international host as browsers do in an Origin (RFC 6454 §6.2).
+
+    Only where Python's IDNA 2003 and the browsers' IDNA 2008 agree: the former makes "strasse.de" of "straße.de".
+    """
+    if text.isascii():
+        return text
+    scheme, separator, authority = text.partition("://")
+    try:
+        encoded = authority.encode("idna")
+        return scheme + separator + encoded.decode("ascii") if encoded.decode("idna") == authority.lower() else ""
+    except UnicodeError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,17 @@ class SameHost:
 
     allowed_hosts: AllowedHosts = None
 
+    def __post_init__(self) -> None:
+        if self.allowed_hosts is None or callable(self.allowed_hosts):
+            return
+        hosts = () if isinstance(self.allowed_hosts, str) else tuple(self.allowed_hosts)
+        if not hosts or not all(isinstance(host, str) for host in hosts):
+            raise ConfigurationError(
+                f"{type(self).__name__}(allowed_hosts={self.allowed_hosts!r}): write a list of names, such as"
+                ' allowed_hosts=["example.com", ".example.com"]'
+            )
+        object.__setattr__(self, "allowed_hosts", hosts)
+
     def check(self, handshake: Handshake) -> OriginVerdict:
         origin = presented_origin(handshake)
         if isinstance(origin, OriginVerdict):
@@ -141,7 +170,7 @@ class SameHost:
     def _is_own(self, origin: Origin, handshake: Handshake) -> bool:
         scheme, host, _ = origin
         hosts = handshake.header(b"host")
-        if scheme not in _WEB or len(hosts) != 1 or (handshake.is_secure and scheme != "https"):
+        if scheme not in _WEB_PORTS or len(hosts) != 1 or (handshake.is_secure and scheme != "https"):
             return False
         return parse_host(hosts[0].decode("latin-1"), scheme) == origin and self._is_allowed(host)
 
@@ -156,18 +185,17 @@ def host_matches(host: str, pattern: str) -> bool:
     return pattern in ("*", host) or (pattern.startswith(".") and (host.endswith(pattern) or host == pattern[1:]))
 
 
-@dataclass(frozen=True, slots=True)
-class SameHostOrAbsent:
+class SameHostOrAbsent(SameHost):
     """Like `SameHost`, but a handshake without an Origin may use cookies too.
 
     Weaker: whatever can send a cookie without being a browser connects. Browsers always send an Origin, so pages of other
     sites are refused all the same.
     """
 
-    allowed_hosts: AllowedHosts = None
+    __slots__ = ()
 
     def check(self, handshake: Handshake) -> OriginVerdict:
-        verdict = SameHost(self.allowed_hosts).check(handshake)
+        verdict = super().check(handshake)
         return OriginVerdict.ALLOWED if verdict is OriginVerdict.ABSENT else verdict
 
 

@@ -68,14 +68,20 @@ class CloseProfile:
     codes: Mapping[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from wsauth.core.errors import ConfigurationError
+        from wsauth.core.errors import ConfigurationError  # which knows the reasons
 
+        if not hasattr(self.codes, "items"):
+            raise ConfigurationError(
+                f"CloseProfile({self.codes!r}): write CloseProfile({{4401: 4003}}) or CloseProfile.iana()"
+            )
         known = {reason.close_code for reason in Reason}
         for code, instead in self.codes.items():
             if code not in known:
-                raise ConfigurationError(f"CloseProfile: {code} is not one of wsauth's close codes {sorted(known)}")
-            if not 3000 <= instead <= 4999:
-                raise ConfigurationError(f"CloseProfile: {instead} (for {code}) must lie within 3000-4999")
+                raise ConfigurationError(f"CloseProfile: {code!r} is not one of wsauth's close codes {sorted(known)}")
+            if not isinstance(instead, int) or not 3000 <= instead <= 4999:
+                raise ConfigurationError(
+                    f"CloseProfile: {instead!r} (for {code}) must lie within 3000-4999; write 4003"
+                )
         object.__setattr__(self, "codes", MappingProxyType(dict(self.codes)))
 
     @classmethod

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.locations import Location
+from wsauth.core.location import Location
 from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ class SecurityScheme:
 
     name: str
     location: Location
-    verifier: Verifier | VerifierFunction
+    verifier: Verifier | VerifierFunction = field(repr=False)  # it may hold keys
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise ConfigurationError(
-                f"SecurityScheme({self.name!r}): use letters, digits, '.', '-' and '_' in the name"
-            )
+        where = f"SecurityScheme({self.name!r}, ...)"
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ConfigurationError(f"{where}: use letters, digits, '.', '-' and '_' in the name, as \"queryToken\"")
         if isinstance(self.location, type) or not isinstance(self.location, Location):
-            raise ConfigurationError(f'SecurityScheme({self.name!r}): the second argument is where, as Query("token")')
-        object.__setattr__(self, "verifier", as_verifier(self.verifier, f"SecurityScheme({self.name!r})"))
+            found = getattr(self.location, "__name__", type(self.location).__name__)
+            raise ConfigurationError(f'{where}: the second argument is where, and is {found}; write Query("token")')
+        object.__setattr__(self, "verifier", as_verifier(self.verifier, where))
 
     @property
     def proof(self) -> Verifier:

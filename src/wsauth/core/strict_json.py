@@ -10,33 +10,36 @@ import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 16
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+MAX_DIGITS = 400  # beyond any date or identifier, and below where int() becomes slow or refuses
+# A string to its end, closed or not, in one step that is never tried again: so the scan is linear in any text.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def loads(text: str) -> Any:
     """Parse `text`. Raise ValueError on anything irregular; the message never quotes the text."""
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
         raise ValueError(f"JSON nested deeper than {MAX_DEPTH}")
     try:
         return _decoder.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at {error.pos}") from None
-    except RecursionError:
-        raise ValueError("JSON nested too deep") from None
 
 
-def _depth(text: str) -> int:
-    depth = deepest = 0
+def _is_deep(text: str) -> bool:
+    """Whether the text nests deeper than allowed; where it is not JSON, as far as the decoder would follow it."""
+    depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         if match[0] in "[{":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > MAX_DEPTH:
+                return True
         elif match[0] in "]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """RFC 8259 §4: the names within an object should be unique, or each reader sees another object."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("duplicate member in a JSON object")
@@ -44,13 +47,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
+    raise ValueError("NaN and Infinity are not JSON")  # RFC 8259 §6
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > 400:
-        raise ValueError("a JSON number of over 400 digits")
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a JSON number of over {MAX_DIGITS} digits")
     return int(digits)
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+def _real(digits: str) -> float:
+    value = float(digits)
+    if value in (float("inf"), float("-inf")):  # 1e400: infinity by another name
+        raise ValueError("a JSON number beyond what a double holds")
+    return value
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_real)

@@ -48,23 +48,31 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
     Raises ConfigurationError for a plain function: it would block the event loop, or return a coroutine that nobody
     awaits.
     """
+    if inspect.isclass(candidate):
+        raise ConfigurationError(f"{where}: {candidate.__name__} is a class; write {candidate.__name__}(...)")
     verify = getattr(candidate, "verify", None)
-    if verify is not None and not inspect.isclass(candidate):
-        require_async(verify, f"{where}: {type(candidate).__name__}.verify")
+    if verify is not None:
+        require_async(verify, f"{where}: {type(candidate).__name__}.verify", ("credentials", "handshake"))
         return candidate  # type: ignore[return-value]
-    if inspect.isclass(candidate) or not callable(candidate):
-        raise ConfigurationError(f"{where}: {candidate!r} is not a verifier; pass an instance or an async function")
-    require_async(candidate, where)
+    if not callable(candidate):  # which may be a key: its type says enough
+        raise ConfigurationError(
+            f"{where}: a {type(candidate).__name__} is no verifier; write JWTVerifier(...) or an async function"
+        )
+    require_async(candidate, where, ("credentials",))
     return _Function(candidate)
 
 
-def require_async(function: Callable[..., Any], where: str) -> None:
-    """Raise ConfigurationError unless calling `function` gives an awaitable."""
+def require_async(function: Callable[..., Any], where: str, arguments: tuple[str, ...] | None = None) -> None:
+    """Raise ConfigurationError unless calling `function` gives an awaitable, and `arguments` can be handed to it."""
+    name = getattr(function, "__name__", type(function).__name__)
     if not is_async(function):
-        name = getattr(function, "__name__", type(function).__name__)
         raise ConfigurationError(
             f"{where}: {name} is a plain function; write `async def {name}(...)`, and call blocking code in it with"
             " `await asyncio.to_thread(...)` (in Django, `await sync_to_async(...)(...)`)"
+        )
+    if arguments is not None and not _takes(function, arguments):
+        raise ConfigurationError(
+            f"{where}: {name} is called with {len(arguments)}; write `async def {name}({', '.join(arguments)})`"
         )
 
 
@@ -73,3 +81,11 @@ def is_async(function: object) -> TypeGuard[Callable[..., Awaitable[Any]]]:
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _takes(function: Callable[..., Any], arguments: tuple[str, ...]) -> bool:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    return True
