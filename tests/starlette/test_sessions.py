@@ -183,15 +183,19 @@ async def test_no_max_age_means_no_expiry():
 
 
 async def test_load_user_names_the_user_and_may_refuse():
-    """Its result is the identity's user; None is nobody who may connect."""
+    """Its result is the identity's user; neither None nor an inactive user may connect."""
+
+    class Inactive:
+        is_active = False
 
     async def load_user(session):
-        return {7: "Seven"}.get(session["user_id"])
+        return {7: "Seven", 9: Inactive()}.get(session["user_id"])
 
     verifier = SessionVerifier(SECRET, load_user=load_user)
     assert (await verify(cookie({"user_id": 7}), verifier)).user == "Seven"
-    with pytest.raises(InvalidCredentials):
-        await verify(cookie({"user_id": 8}), verifier)
+    for user_id in (8, 9):
+        with pytest.raises(InvalidCredentials):
+            await verify(cookie({"user_id": user_id}), verifier)
 
 
 def test_a_plain_load_user_is_refused_at_construction():

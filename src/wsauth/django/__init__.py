@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wsauth.django.drf import DRFTokenVerifier
     from wsauth.django.origins import AllowedHostsOriginValidator, OriginValidator
     from wsauth.django.scope import DjangoScope
-    from wsauth.django.sessions import SessionCookie, SessionKeyInQuery, SessionVerifier
+    from wsauth.django.sessions import SessionCookie, SessionKeyInQuery, SessionVerifier, session_id
     from wsauth.django.simplejwt import SimpleJWTVerifier
     from wsauth.django.stacks import (
         AuthMiddlewareStack,
@@ -44,6 +44,7 @@ _HOMES = {
     "TokenOrSessionAuthMiddlewareStack": "wsauth.django.stacks",
     "UserVerifier": "wsauth.django.users",
     "load_user": "wsauth.django.users",
+    "session_id": "wsauth.django.sessions",
 }
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "TokenOrSessionAuthMiddlewareStack",
     "UserVerifier",
     "load_user",
+    "session_id",
 ]
 
 

@@ -53,6 +53,11 @@ class SessionKeyInQuery(Query):
     name: str = "sessionid"
 
 
+def session_id(session_key: str) -> str:
+    """Return what `Identity.session_id` is for this session: `connections.disconnect(session_id=session_id(key))`."""
+    return digest(session_key)
+
+
 class SessionVerifier:
     """Accepts the key of a Django session whose user Django itself would take from it.
 
@@ -86,7 +91,7 @@ def _identify(key: str) -> Identity | None:
     return Identity(
         subject=str(user.pk),
         user=user,
-        session_id=digest(key),
+        session_id=session_id(key),
         expires_at=found.expires_at,
         scope={"session": session},
     )

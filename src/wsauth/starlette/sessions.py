@@ -84,8 +84,10 @@ class SessionVerifier:
         if isinstance(user_id, bool) or not isinstance(user_id, str | int):
             raise InvalidCredentials(f"the session's {self._subject!r} is a {type(user_id).__name__}, not an id")
         user = None
-        if self._load_user is not None and (user := await self._load_user(session)) is None:
-            raise InvalidCredentials("load_user knows no such user")
+        if self._load_user is not None:
+            user = await self._load_user(session)
+            if user is None or not getattr(user, "is_active", True):
+                raise InvalidCredentials("the user is unknown or inactive")
         return Identity(
             subject=str(user_id),
             user=user,
