@@ -26,6 +26,11 @@ def shown(value: str | bytes) -> str:
     return ascii(text[:200])
 
 
+def one_line(text: str) -> str:
+    """Return text that may quote a client, such as a verifier's explanation, without what could forge a line."""
+    return ascii(text[:500])[1:-1]
+
+
 def refused(deny: Deny, handshake: Handshake, incident_id: str, verb: str = "refused") -> None:
     """Log a refusal under its incident id, with the explanation that the client does not get."""
     origin_needed = deny.reason is Reason.FOREIGN_ORIGIN
@@ -39,7 +44,7 @@ def refused(deny: Deny, handshake: Handshake, incident_id: str, verb: str = "ref
         shown(handshake.path),
         shown(handshake.client),
         deny.scheme or "-",
-        _origin_advice(handshake) if origin_needed else deny.detail,
+        _origin_advice(handshake) if origin_needed else one_line(deny.detail),
     )
 
 

@@ -12,8 +12,9 @@ from wsauth.asgi import log
 from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
-from wsauth.asgi.refusal import Delivery, Refusal
-from wsauth.asgi.scope import KEY, for_application, hide_from_server
+from wsauth.asgi.refusal import Delivery
+from wsauth.asgi.scope import KEY, for_application, hide_from_server, without_credentials
+from wsauth.asgi.wire import Wire
 from wsauth.core.credentials import Credentials
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError
@@ -24,6 +25,7 @@ from wsauth.revocation.connections import Standing
 
 if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
+    from wsauth.core.identity import Identity
 
 Decide = Callable[[], Awaitable[Decision]]
 
@@ -47,7 +49,7 @@ class WebSocketAuthMiddleware:
         self.app = app
         self.policy = policy
         self._clock = clock
-        self._pending = Pending((policy.policy if isinstance(policy, ReportOnly) else policy).max_pending)
+        self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -66,17 +68,16 @@ class WebSocketAuthMiddleware:
         _require_asyncio()
         handshake = Handshake.from_scope(scope)
         hide_from_server(scope, policy)
+        delivery = Delivery.to(handshake, scope, policy, self._pending)
         connect = await receive()
         if connect["type"] != "websocket.connect":
             return
-        delivery = Delivery.to(handshake, scope, policy, self._pending)
-        connection = Connection(handshake, policy, delivery, receive, send, connect)
+        connection = Connection(handshake, scope, receive, connect, Wire(send, delivery))
+        connection.policies.append(policy)
+        del handshake  # only the connection holds it, and only until the application accepts
         try:
-            decision = await self._decide(connection, policy, handshake)
-            if isinstance(decision, Allow):
+            if await self._admit(connection, policy):
                 await connection.run(self.app, for_application(scope, connection, policy))
-            else:
-                await self._refuse(connection, policy, handshake, decision)
         finally:
             connection.release()
 
@@ -85,23 +86,38 @@ class WebSocketAuthMiddleware:
     ) -> None:
         """An outer middleware holds the connection: this policy may only narrow its decision."""
         if policy not in connection.policies:
-            connection.policies.append(policy)
-            handshake = connection.handshake
-            if handshake is None:
+            if connection.handshake is None or connection.server_scope is None:
                 raise RuntimeError("a nested policy cannot decide after the application has accepted the connection")
-            if connection.identity.is_anonymous:
-                decision = await self._decide(connection, policy, handshake)
-            else:
-                narrow = partial(policy.narrow, connection.identity, connection.scheme, handshake)
-                decision = await self._open(connection, policy, narrow)
-            if not isinstance(decision, Allow):
-                await self._refuse(connection, policy, handshake, decision)
+            connection.adopt(policy, Delivery.to(connection.handshake, scope, policy, self._pending))
+            hide_from_server(connection.server_scope, policy)
+            outer = connection.identity
+            if not await self._admit(connection, policy):
                 return
-            scope = for_application(scope, connection, policy)
+            if connection.identity is outer:
+                scope = without_credentials(scope, connection, policy)
+            else:
+                scope = for_application(scope, connection, policy)
         await self.app(scope, receive, send)
+
+    async def _admit(self, connection: Connection, policy: Policy) -> bool:
+        """Decide whether the application may run, and refuse if not."""
+        handshake = connection.handshake
+        assert handshake is not None
+        decision = await self._decide(connection, policy, handshake)
+        if connection.ended:  # by an outer policy, meanwhile
+            return False
+        if isinstance(decision, Deny):
+            incident = log.incident()
+            log.refused(decision, handshake, incident)
+            refusal = connection.delivery.refusal(decision.reason, incident, decision.retry_after)
+            await connection.refuse(refusal)
+        return isinstance(decision, Allow)
 
     async def _decide(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision | None:
         """Decide by the handshake, else by the first message where the policy has one. None: the client has left."""
+        if connection.identity.is_authenticated:
+            narrow = partial(policy.narrow, connection.identity, connection.scheme, handshake)
+            return await self._open(connection, policy, narrow)
         decision = await self._open(connection, policy, partial(policy.decide, handshake))
         scheme = policy.first_message
         if scheme is None or not isinstance(decision, Deny) or decision.reason is not Reason.MISSING:
@@ -114,34 +130,38 @@ class WebSocketAuthMiddleware:
     async def _open(self, connection: Connection, policy: Policy, decide: Decide) -> Decision:
         """Decide, register the connection and arm its deadline, or say what was revoked or has expired meanwhile."""
         for _ in range(MAX_LOOKS):
-            position = policy.connections.position  # noted before verifying: a revocation meanwhile must be seen
+            # Before verifying: a revocation that comes meanwhile must be seen.
+            positions = connection.positions(policy.connections)
             decision = await decide()
             if isinstance(decision, Deny):
                 return decision
-            lifetime = policy.max_lifetime
-            if decision.identity.expires_at is not None:
-                lifetime = min(lifetime, decision.identity.expires_at - self._clock())
-            if not lifetime > 0:  # NaN too
+            seconds = self._lifetime(decision.identity, policy)
+            if not seconds > 0:
                 return Deny(Reason.EXPIRED, "the identity has expired", decision.identity.scheme)
-            standing = connection.belong_to(decision, policy.connections, position)
+            standing = connection.belong_to(decision, positions)
             if standing is Standing.GOOD:
-                connection.end_after(lifetime)
+                connection.end_after(seconds)
                 return decision
-            connection.release()
             if standing is Standing.REVOKED:
                 return Deny(Reason.REVOKED, "revoked since it was issued", decision.identity.scheme)
         return Deny(Reason.UNAVAILABLE, "revoked again and again during the handshake")
 
-    async def _refuse(self, connection: Connection, policy: Policy, handshake: Handshake, deny: Deny | None) -> None:
-        if deny is None:
-            return
-        incident = log.incident()
-        log.refused(deny, handshake, incident)
-        await connection.refuse(Refusal.of(deny.reason, policy, incident, deny.retry_after))
+    def _lifetime(self, identity: Identity, policy: Policy) -> float:
+        """Return how many seconds the identity may stay connected: none where it has expired."""
+        if identity.expires_at is None:
+            return policy.max_lifetime
+        return min(identity.expires_at - self._clock(), policy.max_lifetime)
 
     async def _report(self, policy: Policy, scope: Scope) -> None:
+        """Log what the policy would have refused. Whatever fails here, the application runs."""
         handshake = Handshake.from_scope(scope)
-        decision = await policy.decide(handshake)
+        try:
+            decision = await policy.decide(handshake)
+        except Exception as error:
+            log.logger.error("report only: deciding raised %s", type(error).__name__)
+            return
+        if isinstance(decision, Allow) and self._lifetime(decision.identity, policy) <= 0:
+            decision = Deny(Reason.EXPIRED, "the identity has expired", decision.identity.scheme)
         if isinstance(decision, Allow):
             return
         if decision.reason is Reason.MISSING and policy.first_message is not None:

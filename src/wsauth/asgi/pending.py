@@ -11,6 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from wsauth.policy import Policy
 
 REFUSALS = 5  # of one peer
 WINDOW = 10.0  # seconds
@@ -33,6 +38,12 @@ class Waiting:
 
 class Pending:
     """The pending sockets of one policy in this process. Safe from several event loops."""
+
+    @classmethod
+    def of(cls, policy: Policy) -> Pending:
+        """Return the one of a policy, however many applications it guards."""
+        with _lock:
+            return _of_policies.setdefault(policy, cls(policy.max_pending))
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
@@ -66,11 +77,11 @@ class Pending:
                 self._waiting.pop(waiting, None)
 
     @contextmanager
-    def closing(self, peer: str) -> Iterator[bool]:
-        """Count a refusal of `peer`. Yields whether a socket may be accepted for it, only to be closed."""
+    def refusing(self, peer: str, *, accepting: bool) -> Iterator[bool]:
+        """Count a refusal of `peer`. Yields whether a socket may be accepted for it, only to be closed, as it wants to."""
         with self._lock:
             self._count_refusal(peer)
-            granted = self._refused[peer] <= REFUSALS and len(self) < self._limit
+            granted = accepting and self._refused[peer] <= REFUSALS and len(self) < self._limit
             self._closing += granted
         try:
             yield granted
@@ -93,13 +104,18 @@ class Pending:
         if now >= self._window_ends:
             self._refused.clear()
             self._window_ends = now + WINDOW
-        self._refused[peer] += 1
+        if peer:  # a server on a Unix socket names none
+            self._refused[peer] += 1
 
 
 def _expire_on(loop: asyncio.AbstractEventLoop, timeout: asyncio.Timeout) -> None:
     def expire() -> None:
-        if not timeout.expired():
+        with suppress(RuntimeError):  # its message came before it could be evicted
             timeout.reschedule(loop.time())
 
     with suppress(RuntimeError):  # its loop is closed, and the socket with it
         loop.call_soon_threadsafe(expire)
+
+
+_of_policies: WeakKeyDictionary[Policy, Pending] = WeakKeyDictionary()
+_lock = threading.Lock()

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wsauth.core.locations import Subprotocol
 from wsauth.core.origins import OriginVerdict
-from wsauth.core.reasons import Reason
+from wsauth.core.reasons import CloseProfile, Reason
 from wsauth.policy import Refusals
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ logger = logging.getLogger("wsauth")
 
 SEND_TIMEOUT = 5.0  # seconds: a client that never reads must not hold a refusal
 MAX_REASON = 123  # bytes, RFC 6455 §5.5
-_BY_STATUS = {401: Reason.INVALID, 403: Reason.FORBIDDEN, 408: Reason.TIMEOUT, 429: Reason.TOO_MANY}
-_BY_CODE = {reason.close_code: reason for reason in reversed(Reason)}  # the first reason of a code wins
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +41,6 @@ class Refusal:
     incident: str = ""
     retry_after: int = 5
     listed: bool = True  # the reason is one of the table's, rather than a code of the application's own
-
-    @classmethod
-    def of(cls, reason: Reason, policy: Policy, incident: str = "", retry_after: int = 5) -> Refusal:
-        text = f"{reason.text} [{incident}]" if incident else reason.text
-        return cls(reason, policy.close_profile.code(reason), text, incident, retry_after)
 
     def close(self) -> Message:
         return {"type": "websocket.close", "code": self.code, "reason": cut(self.text)}
@@ -87,30 +80,17 @@ def cut(reason: str) -> str:
     return reason.encode("utf-8", "replace")[:MAX_REASON].decode("utf-8", "ignore")
 
 
-def of_application(message: Message, policy: Policy) -> Refusal:
-    """Read the application's own refusal. A code that says nothing (none, 1000, 1008 and its like) is "forbidden"."""
-    if message["type"] == "websocket.http.response.start":
-        return Refusal.of(_of_status(message["status"]), policy)
-    code, text = message.get("code") or 1000, message.get("reason") or ""
-    if code in _BY_CODE:
-        reason = _BY_CODE[code]
-        return Refusal(reason, policy.close_profile.code(reason), text or reason.text)
-    if 3000 <= code <= 4999:
-        return Refusal(Reason.FORBIDDEN, code, text, listed=False)
-    return replace(Refusal.of(Reason.FORBIDDEN, policy), listed=False)
-
-
-def _of_status(status: int) -> Reason:
-    return _BY_STATUS.get(status, Reason.UNAVAILABLE if status >= 500 else Reason.FORBIDDEN)
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How refusals reach one client: whether it is a page that can read a close code, and what the server offers."""
+    """How refusals reach one client.
+
+    `http` is whether the server can answer with HTTP, `page` whether the client is a page that may read a close code.
+    """
 
     http: bool
     page: bool
     style: Refusals
+    profile: CloseProfile
     pending: Pending
     peer: str = ""
     subprotocol: str | None = None
@@ -120,11 +100,15 @@ class Delivery:
         subprotocol = _acceptable(handshake, policy)
         page = (
             bool(handshake.header(b"origin"))
-            and policy.origins.check(handshake) is OriginVerdict.ALLOWED
+            and policy.judge_origin(handshake) is OriginVerdict.ALLOWED
             and (subprotocol is not None or handshake.subprotocols == ())
         )
         http = "websocket.http.response" in (scope.get("extensions") or {})
-        return cls(http, page, policy.refusals, pending, handshake.client, subprotocol)
+        return cls(http, page, policy.refusals, policy.close_profile, pending, handshake.client, subprotocol)
+
+    def refusal(self, reason: Reason, incident: str = "", retry_after: int = 5) -> Refusal:
+        text = f"{reason.text} [{incident}]" if incident else reason.text
+        return Refusal(reason, self.profile.code(reason), text, incident, retry_after)
 
     def by_close_code(self, reason: Reason) -> bool:
         """Whether to accept the connection only to close it with a code that the page can read."""
@@ -134,12 +118,11 @@ class Delivery:
 
     async def deliver(self, refusal: Refusal, send: Send) -> None:
         """Send the answer to a handshake that is not accepted."""
-        with self.pending.closing(self.peer) as granted:
-            for message in self._messages(refusal, granted):
-                await bounded(send, message)
+        with self.pending.refusing(self.peer, accepting=self.by_close_code(refusal.reason)) as may_accept:
+            await bounded(send, self._messages(refusal, may_accept))
 
-    def _messages(self, refusal: Refusal, granted: bool) -> Iterator[Message]:
-        if granted and self.by_close_code(refusal.reason):
+    def _messages(self, refusal: Refusal, may_accept: bool) -> Iterator[Message]:
+        if may_accept:
             yield {"type": "websocket.accept", "subprotocol": self.subprotocol, "headers": []}
             yield refusal.close()
         elif self.http:
@@ -155,10 +138,11 @@ def _acceptable(handshake: Handshake, policy: Policy) -> str | None:
     return next((name for name in (*markers, *policy.subprotocols) if name in offered), None)
 
 
-async def bounded(send: Send, message: Message) -> None:
+async def bounded(send: Send, messages: Iterable[Message]) -> None:
     """Send, but wait no longer than a few seconds, and let a client or server that fails meanwhile fail alone."""
     try:
         async with asyncio.timeout(SEND_TIMEOUT):
-            await send(message)
+            for message in messages:
+                await send(message)
     except Exception as error:  # TimeoutError, OSError, and the AssertionError of uvicorn on a connection that is gone
         logger.debug("a refusal or close could not be sent: %s", type(error).__name__)

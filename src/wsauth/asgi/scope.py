@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wsauth.core.handshake import Handshake
 from wsauth.core.locations import Query, offer_subprotocols
 
 if TYPE_CHECKING:
@@ -32,16 +33,30 @@ def hide_from_server(scope: Scope, policy: Policy) -> None:
             scheme.strip(scope)
 
 
-def for_application(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
-    """Copy the scope for the application: the identity in, every explicit credential that the policy knows out."""
+def without_credentials(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
+    """Copy the scope for the application without the credentials that the policy knows.
+
+    The cookie that decided stays, as the application sees it over HTTP too. One that did not decide goes: another session
+    middleware further in would read it, and give a token's connection somebody else's session.
+    """
     child = dict(scope)
-    for scheme in policy.explicit:
-        scheme.strip(child)
-    if connection.accepted_for_application:
-        offer_subprotocols(child, connection.offered)
-        child["extensions"] = {
-            name: value for name, value in (child.get("extensions") or {}).items() if name != "websocket.http.response"
-        }
+    for scheme in policy.schemes:
+        if not scheme.ambient or connection.scheme not in (None, scheme):
+            scheme.strip(child)
+    answer = connection.answer
+    assert answer is not None  # no policy decides after the application has accepted
+    if answer.is_accepted:
+        offer_subprotocols(child, answer.offered)
+        extensions = child.get("extensions") or {}
+        child["extensions"] = {name: value for name, value in extensions.items() if name != "websocket.http.response"}
+    else:
+        answer.offered = Handshake.from_scope(child).subprotocols or ()  # the client's, without its credential
+    return child
+
+
+def for_application(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
+    """Copy the scope for the application: the identity in, the credentials out."""
+    child = without_credentials(scope, connection, policy)
     identity = connection.identity
     authenticated = ["authenticated"] if identity.is_authenticated else []
     child["auth"] = Granted([*authenticated, *sorted(identity.scopes)])

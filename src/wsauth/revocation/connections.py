@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from wsauth.core.errors import ConfigurationError
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -24,9 +26,6 @@ KINDS = ("subject", "session_id", "token_id")
 
 class Live(Protocol):
     """What the registry needs of a connection. `end` may be called from any thread."""
-
-    @property
-    def identity(self) -> Identity: ...
 
     def end(self, reason: Reason) -> None: ...
 
@@ -54,41 +53,43 @@ class Connections:
     """
 
     def __init__(self, *, remember: float = 24 * 3600.0, clock: Callable[[], float] = time.time) -> None:
+        if not remember >= 1:
+            raise ConfigurationError(
+                f"Connections(remember={remember!r}): write seconds, as long as the longest token lives"
+            )
         self._remember = remember
         self._clock = clock
         self._lock = threading.Lock()
+        self._keys: dict[Live, tuple[Key, ...]] = {}
         self._live: dict[Key, set[Live]] = {}
-        self._records: dict[Key, list[_Record]] = {}
+        self._records: dict[Key, deque[_Record]] = {}
+        self._in_order: deque[Key] = deque()  # where the records went, oldest first
         self._number = 0
-        self._count = 0
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._keys)
 
     @property
     def position(self) -> int:
         """The number of the newest revocation. Note it before verifying, and hand it to `open`."""
         return self._number
 
-    def open(self, connection: Live, position: int, *, stateful: bool) -> Standing:
-        """Register a connection and say whether its identity was revoked meanwhile."""
+    def open(self, connection: Live, identity: Identity, position: int, *, stateful: bool) -> Standing:
+        """Register a connection under its identity, and under no other, unless that was revoked meanwhile."""
+        keys = tuple(_keys(identity))
         with self._lock:
-            keys = list(_keys(connection.identity))
-            for key in keys:
-                self._live.setdefault(key, set()).add(connection)
-            self._count += 1
-            return self._standing(keys, connection.identity, position, stateful)
+            standing = self._standing(keys, identity, position, stateful)
+            if standing is Standing.GOOD:
+                self._remove(connection)
+                self._keys[connection] = keys
+                for key in keys:
+                    self._live.setdefault(key, set()).add(connection)
+            return standing
 
     def close(self, connection: Live) -> None:
-        """Take a connection out of the registry, under the identity that it was opened with."""
+        """Take a connection out of the registry, if it is there."""
         with self._lock:
-            self._count -= 1
-            for key in _keys(connection.identity):
-                found = self._live.get(key)
-                if found is not None:
-                    found.discard(connection)
-                    if not found:
-                        del self._live[key]
+            self._remove(connection)
 
     async def disconnect(
         self, *, subject: str | None = None, session_id: str | None = None, token_id: str | None = None
@@ -116,14 +117,18 @@ class Connections:
         match = _match(subject, session_id, token_id)
         with self._lock:
             self._number += 1
-            now = self._clock()
-            self._forget(now)
-            record = _Record(match, now, self._number)
-            self._records.setdefault(min(match), []).append(record)
+            self._record(_Record(match, self._clock(), self._number))
             found = self._matching(match)
         return _end(found)
 
-    def _standing(self, keys: list[Key], identity: Identity, position: int, stateful: bool) -> Standing:
+    def _remove(self, connection: Live) -> None:
+        for key in self._keys.pop(connection, ()):
+            found = self._live[key]
+            found.discard(connection)
+            if not found:
+                del self._live[key]
+
+    def _standing(self, keys: tuple[Key, ...], identity: Identity, position: int, stateful: bool) -> Standing:
         held = set(keys)
         standing = Standing.GOOD
         for record in (record for key in keys for record in self._records.get(key, ())):
@@ -131,18 +136,28 @@ class Connections:
                 continue
             if stateful:
                 standing = Standing.LOOK_AGAIN if record.number > position else standing
-            elif identity.issued_at is None or int(identity.issued_at) <= record.at:
+            elif not _issued_after(record.at, identity):
                 return Standing.REVOKED
         return standing
 
     def _matching(self, match: frozenset[Key]) -> set[Live]:
         return set.intersection(*(self._live.get(key, set()) for key in match))
 
-    def _forget(self, now: float) -> None:
-        for key, records in list(self._records.items()):
-            records[:] = [record for record in records if record.at > now - self._remember]
+    def _record(self, record: _Record) -> None:
+        """Remember a revocation, and forget those that no living token can be as old as."""
+        key = min(record.match)
+        self._records.setdefault(key, deque()).append(record)
+        self._in_order.append(key)
+        while (records := self._records[oldest := self._in_order[0]])[0].at <= record.at - self._remember:
+            self._in_order.popleft()
+            records.popleft()
             if not records:
-                del self._records[key]
+                del self._records[oldest]
+
+
+def _issued_after(at: float, identity: Identity) -> bool:
+    """Whether a token is newer than a revocation. It carries whole seconds, so that of the same second is not."""
+    return identity.issued_at is not None and identity.issued_at >= int(at) + 1
 
 
 def _keys(identity: Identity) -> Iterator[Key]:

@@ -1,0 +1,63 @@
+"""The application at work, and how it is stopped when its connection has ended. What is kept from the server, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from wsauth.core.errors import ConnectionEnded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+class Running:
+    """Runs an application to its end. `stop_after` cancels it, which the server never sees: it did not ask for that."""
+
+    __slots__ = ("_limit", "_stopped", "_task")
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[object] | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    async def finish(self, application: Awaitable[None]) -> None:
+        task = self._task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        try:
+            await application
+        except asyncio.CancelledError:
+            if not self._stopped or task.cancelling() > before + 1:
+                raise
+        finally:
+            self._task = None
+            if self._stopped:
+                task.uncancel()
+            if self._limit is not None:
+                self._limit.cancel()
+
+    def stop_after(self, seconds: float) -> None:
+        if self._task is not None:
+            self._limit = self._task.get_loop().call_later(seconds, self._stop, self._task)
+
+    def _stop(self, task: asyncio.Task[object]) -> None:
+        self._stopped = True
+        task.cancel()
+
+
+def comes_of_the_end(error: BaseException | None) -> bool:
+    """Whether an exception is our ConnectionEnded, or was raised because of it; of a group, whether each one was."""
+    seen: set[int] = set()
+    stack = [error]
+    while stack:
+        found = stack.pop()
+        if found is None or id(found) in seen:
+            continue
+        if isinstance(found, ConnectionEnded):
+            return True
+        if isinstance(found, BaseExceptionGroup):
+            return all(map(comes_of_the_end, found.exceptions))
+        seen.add(id(found))
+        stack += [found.__cause__, found.__context__]
+    return False

@@ -1,0 +1,58 @@
+"""The way to the client: one answer to the handshake, then messages, then one close, and nothing after it."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from wsauth.asgi.refusal import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from wsauth.asgi.refusal import Delivery, Refusal
+    from wsauth.asgi.types import Message, Send
+
+
+class Phase(Enum):
+    CONNECTING = "connecting"  # nobody has answered the handshake
+    OPEN = "open"  # an accept was sent, or is on its way
+    CLOSED = "closed"  # a close or a refusal was sent, or the client has left
+
+
+class Wire:
+    """The server's `send` and how far it has come. `delivery` is how this client is refused."""
+
+    __slots__ = ("_accepting", "delivery", "phase", "send")
+
+    def __init__(self, send: Send, delivery: Delivery) -> None:
+        self.send = send
+        self.delivery = delivery
+        self.phase = Phase.CONNECTING
+        self._accepting = asyncio.Lock()
+
+    async def accept(self, message: Message) -> None:
+        if self.phase is Phase.CONNECTING:
+            self.phase = Phase.OPEN
+        async with self._accepting:
+            await self.send(message)
+
+    def close(self, refusal: Refusal) -> Coroutine[None, None, None]:
+        """Refuse the handshake, or close what is accepted, once: closed from now on, sent when awaited.
+
+        Takes a few seconds at most and raises nothing.
+        """
+        before, self.phase = self.phase, Phase.CLOSED
+        return self._close(before, refusal)
+
+    async def _close(self, before: Phase, refusal: Refusal) -> None:
+        if before is Phase.OPEN:
+            await bounded(self._send_after_accept, [refusal.close()])
+        elif before is Phase.CONNECTING:
+            await self.delivery.deliver(refusal, self.send)
+
+    async def _send_after_accept(self, message: Message) -> None:
+        """An accept may still be on its way, and a server takes no close before it is done."""
+        async with self._accepting:
+            await self.send(message)

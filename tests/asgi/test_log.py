@@ -1,0 +1,83 @@
+"""What the log says of a refusal, whatever the client sent."""
+
+import logging
+
+import pytest
+from fakes import knocked, knocking, named, websocket_scope
+
+from wsauth import InvalidCredentials, Origins, Policy
+from wsauth.asgi.log import one_line, shown
+
+NASTY = "\r\n\x1b[31m\u2028FAKE LINE"
+
+
+@pytest.fixture(autouse=True)
+def everything(caplog):
+    caplog.set_level(logging.DEBUG, "wsauth")
+
+
+def assert_one_plain_line(caplog):
+    text = "".join(caplog.messages)
+    assert len(caplog.messages) == 1
+    assert text.isascii()
+    assert text.isprintable()
+
+
+@pytest.mark.parametrize("value", [NASTY, NASTY.encode()])
+def test_what_a_client_sent_is_one_line_of_ascii(value):
+    """CR, LF, ANSI escapes and other separators are written out."""
+    assert shown(value).isascii()
+    assert shown(value).isprintable()
+    assert one_line(NASTY).isprintable()
+
+
+def test_what_a_client_sent_is_cut():
+    """A megabyte of path does not fill the log."""
+    assert len(shown("x" * 10_000)) < 250
+    assert len(one_line("x" * 10_000)) <= 500
+
+
+async def test_a_path_cannot_forge_a_line(caplog):
+    """Nor can the address, which proxies may write."""
+    await knocked(Policy([named()]), websocket_scope(path="/" + NASTY, client=(NASTY, 1)))
+    assert_one_plain_line(caplog)
+
+
+async def test_an_origin_cannot_forge_a_line(caplog):
+    """Nor can the Host."""
+    scope = websocket_scope(headers=[(b"origin", NASTY.encode()), (b"host", NASTY.encode())])
+    await knocked(Policy([named()]), scope)
+    assert_one_plain_line(caplog)
+
+
+async def test_a_verifiers_explanation_cannot_forge_a_line(caplog):
+    """It may quote what the client claimed, such as a key id."""
+
+    async def quotes(credentials):
+        raise InvalidCredentials(f"no key {NASTY}")
+
+    await knocked(Policy([named(verifier=quotes)]))
+    assert_one_plain_line(caplog)
+    assert "no key" in caplog.text
+
+
+async def test_a_foreign_origin_is_explained(caplog):
+    """The line shows Origin and Host, and the two fixes, as a warning."""
+    await knocked(Policy([named()], origins=Origins("https://a.example")), knocking(origin="https://b.example"))
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    for text in ("'https://b.example'", "'app.example.com'", "Origins('https://b.example')", "X-Forwarded-Proto"):
+        assert text in record.getMessage()
+
+
+async def test_an_ordinary_refusal_is_information(caplog):
+    """Path, peer, scheme and explanation, under the incident id."""
+
+    async def no(credentials):
+        raise InvalidCredentials("signed by a stranger")
+
+    await knocked(Policy([named(verifier=no)]))
+    [record] = caplog.records
+    assert record.levelno == logging.INFO
+    for text in ("path='/chat'", "client='203.0.113.7'", "scheme=key", "signed by a stranger", "invalid credentials"):
+        assert text in record.getMessage()
