@@ -171,9 +171,7 @@ def test_an_inner_policy_decides_what_an_outer_anonymous_one_left_open():
         await websocket.send_json([websocket.user.subject, websocket.user.scheme])
 
     inner = Starlette(routes=[WebSocketRoute("/ws", endpoint)])
-    app = Starlette(
-        routes=[WebSocketRoute("/ws", endpoint), Mount("/inner", WebSocketAuthMiddleware(inner, policy()))]
-    )
+    app = Starlette(routes=[WebSocketRoute("/ws", endpoint), Mount("/inner", WebSocketAuthMiddleware(inner, policy()))])
     client = TestClient(WebSocketAuthMiddleware(app, outer))
     with client.websocket_connect("/ws") as socket:
         assert socket.receive_json() == ["", ""]

@@ -63,8 +63,6 @@ async def test_claims_are_added_replaced_and_left_out():
 )
 async def test_private_keys_sign_too(algorithm, key):
     """The factory takes the private key, the verifier only the public one."""
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     token = TokenFactory(pem(key), algorithm=algorithm)("alice")
     assert (await verify(JWTVerifier(public, algorithms=[algorithm]), token)).subject == "alice"

@@ -13,7 +13,7 @@ from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
 from wsauth.asgi.refusal import Delivery
-from wsauth.asgi.scope import KEY, for_application, hide_from_server, without_credentials
+from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
 from wsauth.core.credentials import Credentials
 from wsauth.core.decision import Allow, Decision, Deny
@@ -50,6 +50,8 @@ class WebSocketAuthMiddleware:
         self.policy = policy
         self._clock = clock
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
+        self._path_routing = getattr(app, "_path_routing", False)  # Channels' URLRouter asks whether a route goes on
+        self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -68,6 +70,7 @@ class WebSocketAuthMiddleware:
         _require_asyncio()
         handshake = Handshake.from_scope(scope)
         hide_from_server(scope, policy)
+        self._warn_of_copies(scope, policy)
         delivery = Delivery.to(handshake, scope, policy, self._pending)
         connect = await receive()
         if connect["type"] != "websocket.connect":
@@ -151,6 +154,15 @@ class WebSocketAuthMiddleware:
         if identity.expires_at is None:
             return policy.max_lifetime
         return min(identity.expires_at - self._clock(), policy.max_lifetime)
+
+    def _warn_of_copies(self, scope: Scope, policy: Policy) -> None:
+        """Say once that a router further out keeps query credentials in the scope that the server logs."""
+        if "url_route" in scope and hides_query(policy) and not self._has_warned:
+            self._has_warned = True
+            log.logger.warning(
+                "WebSocketAuthMiddleware stands inside a URLRouter, which copies the scope: the server may log the query"
+                " credential. Put the middleware around the router: WebSocketAuthMiddleware(URLRouter(...), policy)"
+            )
 
     async def _report(self, policy: Policy, scope: Scope) -> None:
         """Log what the policy would have refused. Whatever fails here, the application runs."""

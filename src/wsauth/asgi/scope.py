@@ -23,6 +23,11 @@ class Granted:
     scopes: list[str]
 
 
+def hides_query(policy: Policy) -> bool:
+    """Whether the policy has credentials in the query, which servers log."""
+    return any(isinstance(scheme.location, Query) for scheme in policy.explicit)
+
+
 def hide_from_server(scope: Scope, policy: Policy) -> None:
     """Take query credentials out of the server's own scope: uvicorn logs its query string when the connection is accepted.
 
