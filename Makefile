@@ -35,7 +35,8 @@ $(VENV)/.demo: pyproject.toml scripts/venv
 	scripts/venv $(VENV) --editable '.[demo]'
 	touch $@
 
-$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium
+$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium tests/referee/package-lock.json
 	scripts/chromium
+	cd tests/referee && npm ci --ignore-scripts --no-audit --no-fund
 	scripts/venv $(VENV) --editable '.[demo,jwks,simplejwt]' --group test --group check
 	touch $@ $(VENV)/.demo
