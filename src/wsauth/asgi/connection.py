@@ -225,9 +225,7 @@ class Connection:
         """Run the application to its end. What it raises because the connection was ended goes no further."""
         try:
             await self._running.finish(application(scope, self.receive, self.send))
-            if (
-                self.answer is not None and self.answer.is_accepted
-            ):  # it returned without an answer, which a server refuses
+            if self.answer is not None and self.answer.is_accepted:  # it gave none, which a server refuses
                 await self.refuse(self.delivery.refusal(Reason.FORBIDDEN))
         except Exception as error:
             if self._ended is None or not comes_of_the_end(error):
