@@ -10,7 +10,7 @@ import pytest
 
 import wsauth
 
-SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "django", "starlette", "redis", "testing"}
+SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "django", "starlette", "redis", "testing", "asyncapi", "panel", "cli"}
 
 
 @pytest.mark.parametrize("name", wsauth.__all__)

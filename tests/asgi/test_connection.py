@@ -406,7 +406,35 @@ async def test_a_client_that_never_reads_frees_application_and_registry():
     live.connection.end(Reason.EXPIRED)
     assert len(live.policy.connections) == 0
     await live.over()
-    assert now() - started <= SEND_TIMEOUT + 0.1
+    assert now() - started <= SEND_TIMEOUT + module.READ_ON + 0.1
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+async def test_what_a_busy_application_left_unread_is_taken_from_the_server(leaves):
+    """A server whose queue is full hears no close of the client behind it; the wait for that close is short."""
+    live = await opened(PushOnly(), FakeServer(wakes=False))
+    for number in range(100):
+        live.server.client_sends(str(number))
+    live.connection.end(Reason.REVOKED)
+    await turns()
+    if leaves:
+        live.server.inbox.append({"type": DISCONNECT, "code": 4410})
+    started = now()
+    await live.over()
+    assert not live.server.inbox
+    assert now() - started <= GRACE + (0 if leaves else module.READ_ON) + 0.2
+
+
+async def test_a_server_that_fails_after_its_close_is_left_alone():
+    """Reading on is for the client's sake; nothing of it reaches the application or the log."""
+    live = await opened(PushOnly())
+
+    async def fails():
+        raise RuntimeError("read after close")
+
+    live.connection._receive = fails
+    live.connection.end(Reason.REVOKED)
+    await live.over()
 
 
 @pytest.mark.parametrize("error", [AssertionError(), OSError("gone"), RuntimeError("after close")])

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsauth")
 
 LINGER = 3.0  # seconds after the end until an application that has not returned is cancelled
+READ_ON = 1.0  # seconds to read on after the close, for the client's own
 CLOSE_TIMEOUT = 6.0  # seconds to wait for the close to reach the server; above SEND_TIMEOUT
 
 
@@ -63,6 +65,7 @@ class Connection:
         "_running",
         "_send",
         "_timer",
+        "_was_waiting",
         "_wire",
         "_woken",
         "answer",
@@ -94,6 +97,7 @@ class Connection:
         self._ended: Ended | None = None
         self._closing: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[object] | None = None
+        self._was_waiting = False  # in `receive`, when the end came
         self._woken: asyncio.Task[object] | None = None
         self._running = Running()
 
@@ -188,6 +192,7 @@ class Connection:
     def _wake(self) -> None:
         """Bring an application that waits in `receive` its disconnect."""
         if self._reader is not None:
+            self._was_waiting = True
             self._woken = self._reader
             self._reader.cancel()
 
@@ -235,6 +240,22 @@ class Connection:
             self._closed()  # an end that comes now is too late
             if self._closing is not None:
                 await asyncio.wait({self._closing}, timeout=CLOSE_TIMEOUT)
+                await self._read_on()
+
+    async def _read_on(self) -> None:
+        """Take what the client had still sent to an application that was busy.
+
+        hypercorn does not hear the client's close behind more messages than its queue holds.
+        """
+        if not self._was_waiting:
+            reading = self._loop.create_task(self._read_to_the_end())
+            await asyncio.wait({reading}, timeout=READ_ON)
+            reading.cancel()
+
+    async def _read_to_the_end(self) -> None:
+        with contextlib.suppress(Exception):
+            while (await self._receive())["type"] != "websocket.disconnect":
+                pass
 
     async def receive(self) -> Message:
         if self._connect is not None:

@@ -14,7 +14,7 @@ from starlette.authentication import requires
 from servers.apps.visits import Recorder, visit_of
 from wsauth import Policy, WebSocketAuthMiddleware
 
-WORK = 5  # steps of 0.15 seconds
+WORK = 2  # steps of 0.15 seconds: a handler ends well within the second in which a late send is dropped
 BLOCKED = 2.0  # seconds
 lifespans: list[str] = []
 
