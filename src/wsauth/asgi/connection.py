@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsauth")
 
 LINGER = 3.0  # seconds after the end until an application that has not returned is cancelled
-READ_ON = 1.0  # seconds to read on after the close, for the client's own
+READ_ON = 0.5  # seconds to read on after the close, for the client's own
 CLOSE_TIMEOUT = 6.0  # seconds to wait for the close to reach the server; above SEND_TIMEOUT
 
 
@@ -240,16 +240,18 @@ class Connection:
             self._closed()  # an end that comes now is too late
             if self._closing is not None:
                 await asyncio.wait({self._closing}, timeout=CLOSE_TIMEOUT)
-                await self._read_on()
+        if self._closing is not None and self.answer is None and not self._was_waiting:
+            await self._read_on()
 
     async def _read_on(self) -> None:
         """Take what the client had still sent to an application that was busy.
 
         hypercorn does not hear the client's close behind more messages than its queue holds.
         """
-        if not self._was_waiting:
-            reading = self._loop.create_task(self._read_to_the_end())
+        reading = self._loop.create_task(self._read_to_the_end())
+        try:
             await asyncio.wait({reading}, timeout=READ_ON)
+        finally:
             reading.cancel()
 
     async def _read_to_the_end(self) -> None:
