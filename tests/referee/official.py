@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 def install() -> None:
-    if not (HERE / "node_modules" / "@asyncapi" / "parser").is_dir():
+    if not all((HERE / "node_modules" / name).is_dir() for name in ("@asyncapi/parser", "axe-core")):
         # No scripts: nothing of these packages needs them, and one of them reports its installation.
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run(command, cwd=HERE, check=True, capture_output=True, timeout=300)
