@@ -10,6 +10,7 @@ SECRET_KEY = secrets.token_urlsafe(50)  # a new one at every start: the demo's l
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "channels_demo.urls"
+ASGI_APPLICATION = "channels_demo.asgi.application"
 USE_TZ = True
 
 INSTALLED_APPS = [

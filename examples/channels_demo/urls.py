@@ -1,6 +1,7 @@
-from django.urls import path, re_path
+from django.urls import path
 
 from channels_demo import consumers, views
+from wsauth.django.views import AsyncAPIDocView
 
 urlpatterns = [
     path("api/me", views.me),
@@ -11,13 +12,13 @@ urlpatterns = [
     path("api/token-cookie", views.token_cookie),
     path("api/token-cookie/clear", views.clear_token_cookie),
     path("api/wave", views.wave),
+    path("asyncapi/", AsyncAPIDocView.as_view(try_it_out=True, info={"title": "The chat's sockets"})),
     path("", views.page),
     path("<str:name>", views.page),
 ]
 
-WS = r"^ws/(?:tokens/|first/)?"
 sockets = [
-    re_path(WS + r"chat/(?P<slug>[\w-]+)/$", consumers.ChatConsumer.as_asgi()),
-    re_path(WS + r"notifications/$", consumers.NotificationsConsumer.as_asgi()),
-    re_path(WS + r"dashboard/$", consumers.DashboardConsumer.as_asgi()),
+    path("chat/<slug:slug>/", consumers.ChatConsumer.as_asgi()),
+    path("notifications/", consumers.NotificationsConsumer.as_asgi()),
+    path("dashboard/", consumers.DashboardConsumer.as_asgi()),
 ]

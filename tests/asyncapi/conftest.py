@@ -7,37 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
-from referee.official import Referee
+from referee.fixtures import published, referee
 
-from wsauth.asyncapi import document, lint, to_json
+from wsauth.asyncapi import to_json
+
+__all__ = ["published", "referee"]  # for the tests of this directory
 
 GOLDEN = Path(__file__).parent / "golden"
 ACCEPT = "WSAUTH_ACCEPT_GOLDEN"
-
-
-@pytest.fixture(scope="session")
-def referee():
-    judge = Referee()
-    yield judge
-    judge.close()
-
-
-@pytest.fixture
-def published(referee):
-    """Write a document and let everyone judge it. `told` collects the warnings; `findings` are what lint must find."""
-
-    def publish(source, *, told=None, findings=(), **settings):
-        warnings = []
-        written = document(source, warn=warnings.append, **settings)
-        assert referee.complaints(written) == []
-        assert [finding.code for finding in lint(written)] == list(findings)
-        if told is None:
-            assert warnings == []
-        else:
-            told.extend(warnings)
-        return written
-
-    return publish
 
 
 @pytest.fixture

@@ -274,5 +274,7 @@ def test_a_reader_that_fails_names_its_payload():
     def fail(payloads):
         raise RuntimeError("no such field")
 
-    with pytest.raises(ConfigurationError, match=r"/ws/: own cannot write the payload Own as JSON Schema: no such field"):
+    with pytest.raises(
+        ConfigurationError, match=r"/ws/: own cannot write the payload Own as JSON Schema: no such field"
+    ):
         Schemas([Wanted(Own, "send", "/ws/")], [reader(fail)])

@@ -12,6 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from project import settings as project
 from project.engines import ENGINES
+from referee.fixtures import published, referee
+
+__all__ = ["published", "referee"]  # for the tests of this directory
 
 project.set_up()
 
@@ -46,3 +49,20 @@ def bob(_clean):
     from django.contrib.auth.models import User
 
     return User.objects.create_user("bob", pk=2, password="of bob")
+
+
+@pytest.fixture
+def described(referee):
+    """Describe, and let the referees judge it. The warnings are the second result."""
+
+    from wsauth.asyncapi import lint
+    from wsauth.django import describe
+
+    def write(*arguments, **options):
+        warnings = []
+        written = describe(*arguments, warn=warnings.append, **options)
+        assert referee.complaints(written) == []
+        assert lint(written) == []
+        return written, warnings
+
+    return write

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from channels.sessions import SessionMiddlewareStack
 
+    from wsauth.asyncapi import document_action, document_event
+    from wsauth.django.documents import AsyncAPIGenerator, describe
     from wsauth.django.drf import DRFTokenVerifier
     from wsauth.django.origins import AllowedHostsOriginValidator, OriginValidator
     from wsauth.django.scope import DjangoScope
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
         TokenOrSessionAuthMiddlewareStack,
     )
     from wsauth.django.users import UserVerifier, load_user
+    from wsauth.django.walker import walk
 
 _HOMES = {
     "AllowedHostsOriginValidator": "wsauth.django.origins",
+    "AsyncAPIGenerator": "wsauth.django.documents",
     "AuthMiddlewareStack": "wsauth.django.stacks",
     "CookieJWTAuthMiddleware": "wsauth.django.stacks",
     "DRFTokenVerifier": "wsauth.django.drf",
@@ -43,12 +47,17 @@ _HOMES = {
     "TokenAuthMiddleware": "wsauth.django.stacks",
     "TokenOrSessionAuthMiddlewareStack": "wsauth.django.stacks",
     "UserVerifier": "wsauth.django.users",
+    "describe": "wsauth.django.documents",
+    "document_action": "wsauth.asyncapi",
+    "document_event": "wsauth.asyncapi",
     "load_user": "wsauth.django.users",
     "session_id": "wsauth.django.sessions",
+    "walk": "wsauth.django.walker",
 }
 
 __all__ = [
     "AllowedHostsOriginValidator",
+    "AsyncAPIGenerator",
     "AuthMiddlewareStack",
     "CookieJWTAuthMiddleware",
     "DRFTokenVerifier",
@@ -63,8 +72,12 @@ __all__ = [
     "TokenAuthMiddleware",
     "TokenOrSessionAuthMiddlewareStack",
     "UserVerifier",
+    "describe",
+    "document_action",
+    "document_event",
     "load_user",
     "session_id",
+    "walk",
 ]
 
 

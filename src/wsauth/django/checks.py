@@ -16,15 +16,16 @@ from wsauth.core.errors import ConfigurationError
 from wsauth.core.origins import SameHostOrAbsent
 from wsauth.django.drf import DRFTokenVerifier
 from wsauth.django.sessions import SessionKeyInQuery
+from wsauth.django.spectacular import NAME, SpectacularSettings
 from wsauth.django.users import UserVerifier
 from wsauth.policy import Policy, ReportOnly
 
 
 def check_policy(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    """Judge the policy of the project; nothing to say without the setting."""
+    """Judge the policy of the project and what the settings say about it; nothing to say without the settings."""
     path = getattr(settings, "WSAUTH_POLICY", None)
     if path is None:
-        return []
+        return list(_of_documents(path, None))
     try:
         found = import_string(path) if isinstance(path, str) else path
     except (ImportError, ConfigurationError) as error:
@@ -32,7 +33,7 @@ def check_policy(app_configs: Any, **options: Any) -> list[CheckMessage]:
     policy = found.policy if isinstance(found, ReportOnly) else found
     if not isinstance(path, str) or not isinstance(policy, Policy):
         return [_no_policy(path, found)]
-    return list(_remarks(path, policy))
+    return [*_remarks(path, policy), *_of_documents(path, policy)]
 
 
 def _not_importable(path: str, error: Exception) -> CheckMessage:
@@ -83,6 +84,23 @@ def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
             hint="Browsers always send one. Once your own tests and clients do, remove origins= from the policy.",
             obj=path,
             id="wsauth.I001",
+        )
+
+
+def _of_documents(path: str | None, policy: Policy | None) -> Iterator[CheckMessage]:
+    """Compare what the settings say about authentication with what is enforced: only the latter is documented as such."""
+    try:
+        found = SpectacularSettings.read()
+    except ConfigurationError as error:
+        yield Error(f"{NAME} cannot be understood: {error}", hint="The message says what to write.", id="wsauth.E005")
+        return
+    for setting, value, location in found.disagreements(policy) if policy is not None else ():
+        yield Warning(
+            f"{NAME} says {setting} = {value!r}, and no scheme of {path} takes a credential from there.",
+            hint=f"The document lists it as not enforced. Remove the setting, or write SecurityScheme(..., {location}, ...)"
+            " in the policy.",
+            obj=path,
+            id="wsauth.W002",
         )
 
 
