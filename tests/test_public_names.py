@@ -10,7 +10,21 @@ import pytest
 
 import wsauth
 
-SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "django", "starlette", "redis", "testing", "asyncapi", "panel", "cli"}
+SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "testing", "asyncapi", "panel", "cli"}
+SUBMODULES |= {"django", "starlette", "redis"}
+    "asgi",
+    "core",
+    "policy",
+    "revocation",
+    "verifiers",
+    "django",
+    "starlette",
+    "redis",
+    "testing",
+    "asyncapi",
+    "panel",
+    "cli",
+}
 
 
 @pytest.mark.parametrize("name", wsauth.__all__)

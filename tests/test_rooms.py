@@ -18,10 +18,11 @@ FRAMEWORKS = DJANGO | {"drf_spectacular", "starlette", "fastapi"}
 OPTIONAL = {  # what a room may import beside the standard library
     "verifiers": {"joserfc", "httpx", "cryptography", "jwt"},
     "asyncapi": {"pydantic", "msgspec", "yaml"},  # which make JSON Schemas and text, and know no connection
-    "django": DJANGO | {"joserfc", "jwt"},
+    "django": DJANGO | {"joserfc", "jwt", "drf_spectacular", "yaml"},
     "starlette": {"starlette", "fastapi", "itsdangerous"},
     "redis": {"redis"},
     "testing": {"django", "channels", "starlette", "joserfc", "httpx"},
+    "cli": {"yaml"},
 }
 CORE = {"core"}
 ENFORCING = CORE | {"policy", "revocation", "asgi", "verifiers"}
@@ -38,8 +39,12 @@ BELOW = {  # the rooms that a room may import, besides itself
     "redis": ENFORCING,
     "testing": ENFORCING | {"django", "starlette"},
     "cli": ENFORCING | {"asyncapi"},
+    "__main__": {"cli"},
     "__init__": ENFORCING,
 }
+
+
+LATE = ("rest_framework", "drf_spectacular", "django.contrib.auth.models", "django.contrib.sessions.models")
 
 
 class Import(NamedTuple):
@@ -167,7 +172,9 @@ def test_models_are_not_imported_with_a_django_module(path: Path):
     if room(path) != "django":
         return
     for found in imported(path):
-        late = found.name.startswith(("rest_framework", "django.contrib.auth.models", "django.contrib.sessions.models"))
+        late = found.name.startswith(LATE)
+            ("rest_framework", "drf_spectacular", "django.contrib.auth.models", "django.contrib.sessions.models")
+        )
         assert not (late and found.eager), breach(path, found, "import it where it is used")
 
 

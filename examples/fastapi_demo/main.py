@@ -14,6 +14,7 @@ from shared import tokens
 from shared.headers import SecurityHeaders
 from shared.people import PAGE
 from wsauth import WebSocketAuthMiddleware
+from wsauth.starlette import asyncapi_router
 
 
 class Login(BaseModel):
@@ -115,6 +116,21 @@ async def wave(me: Me, order: Wave):
     await notify(order.to, kind="wave", sender=me.name)
 
 
+@app.get("/api/whoami")
+def whoami(me: Me):
+    return {"username": me.name}
+
+
+app.include_router(
+    asyncapi_router(
+        auth.policy,
+        title="wsauth demo",
+        description="A chat on FastAPI. `POST /api/token` gives a token to whoever is logged in.",
+        try_it_out=True,
+        whoami="/api/whoami",
+        transparent=[SecurityHeaders],
+    )
+)
 app.mount("/ws/tokens", WebSocketAuthMiddleware(sockets, auth.tokens_only))
 app.mount("/ws/first", WebSocketAuthMiddleware(sockets, auth.first_message))
 app.mount("/ws", WebSocketAuthMiddleware(sockets, auth.policy))

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from contextlib import suppress
+from typing import Annotated
 
-from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Path, WebSocket, WebSocketDisconnect
 
 from fastapi_demo.auth import policy
+from fastapi_demo.messages import Figures, Here, Notification, Said, Say, Welcome, WelcomeToRoom, action, event
 from fastapi_demo.rooms import personal, rooms
 from shared import figures, frames
 from wsauth.starlette import CurrentIdentity
@@ -15,7 +17,14 @@ sockets = FastAPI(openapi_url=None)
 
 
 @sockets.websocket("/chat/{slug}/")
-async def chat(websocket: WebSocket, slug: str, me: CurrentIdentity):
+@action(
+    "say", summary="Say something to the room", payload=Say, examples=[{"payload": {"type": "say", "text": "Hello"}}]
+)
+@event("welcome", summary="You are in: what the server decided, and what was said before", payload=WelcomeToRoom)
+@event("message", summary="Somebody said something", payload=Said)
+@event("here", summary="Somebody came or left", payload=Here)
+async def chat(websocket: WebSocket, slug: Annotated[str, Path(examples=["general"])], me: CurrentIdentity):
+    """A room, for its members: who is not one is refused with 4403."""
     room = rooms.get(slug)
     if room is None or me.user.name not in room.members:
         await websocket.close(4403)  # the page reads this code, though the socket was never accepted
@@ -50,7 +59,10 @@ async def notify(name, *, kind, sender, room="", text=""):
 
 
 @sockets.websocket("/notifications/")
+@event("welcome", summary="You are in", payload=Welcome)
+@event("notification", summary="Somebody mentioned you, or waved", payload=Notification)
 async def notifications(websocket: WebSocket, me: CurrentIdentity):
+    """What concerns one person, in all of their tabs."""
     await websocket.accept()
     personal[me.user.name].join(websocket, me.user.name)
     figures.opened(me.subject, me.scheme)
@@ -64,7 +76,10 @@ async def notifications(websocket: WebSocket, me: CurrentIdentity):
 
 
 @sockets.websocket("/dashboard/")
+@event("welcome", summary="You are in", payload=Welcome)
+@event("figures", summary="The state of this process, every second", payload=Figures)
 async def dashboard(websocket: WebSocket, me: CurrentIdentity):
+    """Live figures, for those who may see them."""
     if "dashboard" not in me.user.permissions:
         await websocket.close(4403)
         return
