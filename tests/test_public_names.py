@@ -12,19 +12,6 @@ import wsauth
 
 SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "testing", "asyncapi", "panel", "cli"}
 SUBMODULES |= {"django", "starlette", "redis"}
-    "asgi",
-    "core",
-    "policy",
-    "revocation",
-    "verifiers",
-    "django",
-    "starlette",
-    "redis",
-    "testing",
-    "asyncapi",
-    "panel",
-    "cli",
-}
 
 
 @pytest.mark.parametrize("name", wsauth.__all__)
