@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
     from wsauth.asgi.middleware import WebSocketAuthMiddleware
+    from wsauth.core.close_profile import CloseProfile
     from wsauth.core.credentials import Credentials
     from wsauth.core.errors import ConfigurationError, ConnectionEnded, InvalidCredentials, VerifierUnavailable
     from wsauth.core.first_message import FirstMessage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wsauth.core.locations import Cookie, Header, Query, Subprotocol
     from wsauth.core.modes import Anonymous, Refusals
     from wsauth.core.origins import AnyOrigin, Origins, SameHost, SameHostOrAbsent
-    from wsauth.core.reasons import CloseProfile, Reason
+    from wsauth.core.reasons import Reason
     from wsauth.core.scheme import SecurityScheme
     from wsauth.core.verifier import Verifier
     from wsauth.policy import Policy, ReportOnly
@@ -36,7 +37,8 @@ _HOMES = {
     "core.locations": ("Cookie", "Header", "Query", "Subprotocol"),
     "core.modes": ("Anonymous", "Refusals"),
     "core.origins": ("AnyOrigin", "Origins", "SameHost", "SameHostOrAbsent"),
-    "core.reasons": ("CloseProfile", "Reason"),
+    "core.close_profile": ("CloseProfile",),
+    "core.reasons": ("Reason",),
     "core.scheme": ("SecurityScheme",),
     "core.verifier": ("Verifier",),
     "policy": ("Policy", "ReportOnly"),

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wsauth.core import settings
+from wsauth.core.close_profile import CloseProfile
 from wsauth.core.credentials import Credentials
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
@@ -26,7 +27,7 @@ from wsauth.core.framework import FrameworkScope
 from wsauth.core.identity import Identity
 from wsauth.core.modes import Anonymous, Refusals
 from wsauth.core.origins import OriginRule, OriginVerdict, SameHost
-from wsauth.core.reasons import CloseProfile, Reason
+from wsauth.core.reasons import Reason
 from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import require_async
 from wsauth.revocation.connections import Connections

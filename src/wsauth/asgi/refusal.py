@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wsauth.core.close_profile import CloseProfile
 from wsauth.core.locations import Subprotocol
 from wsauth.core.origins import OriginVerdict
-from wsauth.core.reasons import CloseProfile, Reason
+from wsauth.core.reasons import Reason
 from wsauth.policy import Refusals
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wsauth.core.reasons import CloseProfile, Reason
+from wsauth.core.close_profile import CloseProfile
+from wsauth.core.reasons import Reason
 
 
 def close_codes(profiles: Iterable[CloseProfile]) -> list[dict[str, Any]]:
