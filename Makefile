@@ -2,8 +2,9 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 PORT ?= 8000
+COVERAGE := --cov --cov-report=term:skip-covered # branches of src/; less than 95 % fails
 
-.PHONY: demo demo-fastapi test check format clean help
+.PHONY: demo demo-fastapi test check lint format clean help
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -14,15 +15,17 @@ demo: $(VENV)/.demo ## a chat on Django Channels, in the browser
 demo-fastapi: $(VENV)/.demo ## the same chat on FastAPI
 	$(PYTHON) examples/fastapi_demo/run.py --port $(PORT)
 
-test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, the demo in Chromium
-	$(PYTHON) -m pytest
+test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, the pages in Chromium
+	$(PYTHON) -m pytest $(COVERAGE)
 
-check: $(VENV)/.test ## ruff, mypy strict, branch coverage of src/ by the tests that need no server
+check: lint ## what lint does, and the tests that need no server and no browser, with their branch coverage
+	$(PYTHON) -m pytest $(COVERAGE) --ignore tests/servers --ignore tests/wrapped --ignore tests/demo \
+		--ignore tests/panel/test_page.py
+
+lint: $(VENV)/.test ## ruff and mypy strict
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest --ignore tests/servers --ignore tests/wrapped --ignore tests/demo --ignore tests/panel/test_page.py \
-		--cov --cov-report=term:skip-covered
 
 format: $(VENV)/.test ## let ruff put everything in shape
 	$(PYTHON) -m ruff check --fix
