@@ -217,6 +217,17 @@ def test_a_file_that_is_missing_has_drifted(project, wsauth, tmp_path):
     assert "does not exist; write it anew with --output" in err
 
 
+def test_a_check_without_a_name_is_of_the_usual_file(project, wsauth):
+    """As `manage.py export_asyncapi --check`."""
+    for kind in ("json", "yaml"):
+        wsauth("asyncapi", f"{project}:guarded", "--output", f"asyncapi.{kind}")
+        assert wsauth("asyncapi", f"{project}:guarded", "--format", kind, "--check") == (0, "", "")
+    Path("asyncapi.json").unlink()
+    code, _, err = wsauth("asyncapi", f"{project}:guarded", "--check")
+    assert code == 1
+    assert "asyncapi.json does not exist" in err
+
+
 def test_findings_fail_a_check_and_are_said_otherwise(project, wsauth, kept):
     """A document may be up to date and wrong."""
     Path("wrong.py").write_text(PROJECT.replace("/chat/{room}", "/chat?x={room}"))
@@ -257,6 +268,15 @@ def test_an_application_that_cannot_be_had_is_said_in_words(project, wsauth, app
     assert (code, out) == (2, "")
     assert words in err
     assert "Traceback" not in err
+
+
+def test_a_mistake_in_the_application_is_said_with_its_own_line(project, wsauth):
+    """Not with the line of the library that noticed it."""
+    Path("strict.py").write_text("from wsauth import Query\n\nlocation = Query('')\n")
+    code, _, err = wsauth("asyncapi", "strict:app")
+    assert code == 2
+    assert "failed with ConfigurationError" in err
+    assert err.endswith("(strict.py:3)\n")
 
 
 def test_a_place_that_cannot_be_written_is_said_in_words(project, wsauth, tmp_path):
@@ -317,6 +337,22 @@ def test_an_application_of_channels_is_found_to_be_one(tmp_path, referee):  # no
     assert referee.complaints(written) == []
     assert [channel["address"] for channel in written["channels"].values()] == ["/ws/chat/{room}/"]
     assert list(written["components"]["securitySchemes"]) == ["queryToken"]
+    assert "servers" not in written
+
+
+def test_an_application_of_channels_is_described_under_its_settings(tmp_path, referee):  # noqa: F811
+    """As `manage.py export_asyncapi` does it."""
+    told = {"TITLE": "Dispatch", "WS_HOST": "ws.example.com", "WS_PROTOCOL": "wss", "AUTH_COOKIE_NAME": "jwt"}
+    settings = f"settings.configure(CHANNELS_SPECTACULAR_SETTINGS={told}, "
+    (tmp_path / "asgi.py").write_text(CHANNELS.replace("settings.configure(", settings))
+    written = json.loads(process("asyncapi", "asgi:application", cwd=tmp_path).stdout)
+    assert referee.complaints(written) == []
+    assert written["info"]["title"] == "Dispatch"
+    assert (written["servers"]["default"]["host"], written["servers"]["default"]["protocol"]) == (
+        "ws.example.com",
+        "wss",
+    )
+    assert written["x-wsauth-not-enforced"] == ["cookieJWT"]
 
 
 def test_the_command_loads_no_framework_but_the_applications(tmp_path):

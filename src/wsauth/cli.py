@@ -26,7 +26,7 @@ _DIFFERENCES = 40  # lines of a diff that one reads
 # The framework of an application, by where its class comes from: the module that knows it, and the function that describes
 # it. By name: the command knows no framework, and loads none but the application's own.
 _ADAPTERS = {
-    "channels": ("wsauth.django.walker", "walk"),
+    "channels": ("wsauth.django.documents", "running"),
     "fastapi": ("wsauth.starlette.documentation", "describe"),
     "starlette": ("wsauth.starlette.documentation", "describe"),
 }
@@ -56,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     asyncapi.add_argument("--format", choices=("json", "yaml"), help="default: by the name of the file, else json")
     target = asyncapi.add_mutually_exclusive_group()
     target.add_argument("--output", type=Path, metavar="FILE", help="write it there, not to standard output")
-    target.add_argument("--check", type=Path, metavar="FILE", help="write nothing; fail where the file is out of date")
+    target.add_argument(
+        "--check",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="write nothing; fail where the file is out of date; default: asyncapi.json",
+    )
     asyncapi.add_argument("--perspective", choices=("application", "client"), default="application")
     asyncapi.add_argument("--asyncapi", choices=("3.0.0", "3.1.0"), default="3.0.0", help="version of AsyncAPI")
     asyncapi.add_argument("--server", metavar="URL", help="where the application is deployed: wss://api.example.com")
@@ -69,7 +75,8 @@ def _asyncapi(options: argparse.Namespace) -> int:
     for finding in findings:
         _say(f"wsauth: {finding}")
     if options.check is not None:
-        return 1 if _drifted(options, written) or findings else 0
+        file = Path(options.check or f"asyncapi.{options.format or 'json'}")
+        return 1 if _drifted(file, _format(options, file), written) or findings else 0
     text = _text(written, _format(options, options.output))
     if options.output is None:
         sys.stdout.write(text)
@@ -114,9 +121,16 @@ def _import(module: str) -> Any:
             raise Failure(f"{module!r} needs {error.name!r}, which is not installed") from error
         raise Failure(f"there is no module {module!r} here; run this in the directory that holds it") from error
     except Exception as error:
-        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-        place = f"{frame.f_code.co_filename}:{line}"
-        raise Failure(f"importing {module!r} failed with {type(error).__name__}: {error} ({place})") from error
+        raise Failure(f"importing {module!r} failed with {type(error).__name__}: {error} ({_place(error)})") from error
+
+
+def _place(error: Exception) -> str:
+    """Return the last line of the project's own on the way to an error, or else the last one."""
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    here = os.path.join(os.getcwd(), "")
+    own = [line for line in lines if line[0].startswith(here) and "site-packages" not in line[0]]
+    file, line = (own or lines)[-1]
+    return f"{file.removeprefix(here)}:{line}"
 
 
 def _describe(app: Any, where: str) -> Application:
@@ -157,9 +171,8 @@ def _text(written: dict[str, Any], kind: str) -> str:
     return to_yaml(written) if kind == "yaml" else to_json(written)
 
 
-def _drifted(options: argparse.Namespace, written: dict[str, Any]) -> bool:
+def _drifted(file: Path, kind: str, written: dict[str, Any]) -> bool:
     """Compare what the document and the file mean: a formatter may have been at the file. Show what differs."""
-    file, kind = options.check, _format(options, options.check)
     repair = f"write it anew with --output {file}"
     if not file.exists():
         _say(f"wsauth: {file} does not exist; {repair}")

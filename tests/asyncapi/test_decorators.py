@@ -86,6 +86,18 @@ def test_the_docstring_speaks_where_nothing_else_does():
     assert [(o.summary, o.description) for o in documented(other)] == [("Given", "")]
 
 
+def test_the_docstring_of_an_endpoint_is_not_about_its_messages():
+    """It describes the channel; what a decorator says itself stays."""
+
+    @document_event("a")
+    @document_event("b", summary="Given", description="More")
+    def endpoint():
+        """A room."""
+
+    found = documented(endpoint, docstrings=False)
+    assert [(o.summary, o.description) for o in found] == [("", ""), ("Given", "More")]
+
+
 def test_several_decorators_read_from_top_to_bottom():
     """As they stand in the source."""
 

@@ -103,9 +103,30 @@ def test_deprecated_is_said_where_readers_look(said):
     """On the message and on its payload, not on a model that others use."""
     messages, named, _ = said(receive("a", Text, deprecated=True), receive("b", Text), receive("c", deprecated=True))
     assert messages["a"]["deprecated"] is True
-    assert messages["a"]["payload"] == {"allOf": [{"$ref": "#/components/schemas/Text"}], "deprecated": True}
+    payload = {"title": "A", "allOf": [{"$ref": "#/components/schemas/Text"}], "deprecated": True}
+    assert messages["a"]["payload"] == payload
     assert "deprecated" not in named["Text"]
     assert messages["c"] == {"name": "c", "deprecated": True}
+
+
+def test_an_object_without_a_name_is_named_after_its_message(said):
+    """Generators make a type of each payload; without a title they number it. Nothing else that is there has the name."""
+    sketch, own = {"text": "string"}, {"title": "Own", "type": "object", "properties": {}}
+    messages, _, _ = said(
+        *(receive(name, sketch) for name in ("chat.say", "text", "own", "7")),
+        *(receive("Own", own), receive("model", list[Text]), receive("line", str), receive("ref", Text)),
+    )
+    titles = {name: message["payload"].get("title") for name, message in messages.items()}
+    assert titles == {
+        "chat.say": "ChatSay",
+        "text": "TextMessage",  # the model is Text
+        "own": "OwnMessage",
+        "7": "7",
+        "Own": "Own",
+        "model": None,
+        "line": None,
+        "ref": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,15 @@ def test_a_missing_file_fails():
         export("--check", "gone.yaml")
 
 
+def test_without_a_name_it_is_the_usual_file():
+    """What is written without a name is checked without one."""
+    for kind in ((), ("--format", "json")):
+        export(*kind)
+        assert export("--check", *kind)[0].endswith(" is what the application does\n")
+    with pytest.raises(CommandError, match="not allowed with argument"):
+        export("--check", "a.yaml", "--output", "b.yaml")
+
+
 def test_mistakes_that_no_validator_sees_fail(tmp_path):
     """Also where the file has the same."""
     (tmp_path / "t.yaml").write_text(TEMPLATE.replace("/ws/chat/", "ws/chat/?token="))

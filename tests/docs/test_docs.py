@@ -1,8 +1,10 @@
 """Every code block of README and docs is executed, and every table that restates the code is compared with it."""
 
+import dataclasses
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tomllib
@@ -11,8 +13,15 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
-from wsauth import Reason
+import wsauth
+from wsauth import Reason, SecurityScheme
+from wsauth.asyncapi import extensions
+from wsauth.asyncapi.security import security_scheme
+from wsauth.django.spectacular import SpectacularSettings
+from wsauth.panel import Page
+from wsauth.starlette import SessionCookie
 from wsauth.testing import TokenFactory
+from wsauth.verifiers.jwt import JWTVerifier
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
@@ -30,6 +39,11 @@ def pages_with(language):
 
 
 def in_python(program):
+    run("-c", program)
+
+
+def run(*arguments, cwd=None):
+    """Run Python in the environment of the documentation's examples; whatever goes wrong fails."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(SITE),
@@ -37,10 +51,9 @@ def in_python(program):
         "JWT_KEY": "the key of the documentation's examples",
         "SESSION_KEY": "the session key of the documentation's examples",
     }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, f"{program}\n{done.stderr}"
+    command = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"{arguments}\n{done.stderr}"
 
 
 def test_the_first_example_protects_an_application(monkeypatch):
@@ -74,16 +87,19 @@ def test_every_block_says_its_language():
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_blocks_run_in_the_order_of_their_page(page):
     """Each page is one program, with a Django project beside it; its async tests are run at the end."""
-    program = ["import asyncio, django", "django.setup()", *blocks(page, "python")]
-    program.append(
-        "for name, test in list(globals().items()):\n    if name.startswith('test_'):\n        asyncio.run(test())"
-    )
-    in_python("\n".join(program))
+    in_python(f"{program_of(page)}\n{TESTS}")
+
+
+def program_of(page):
+    return "\n".join(["import asyncio, django", "django.setup()", *blocks(page, "python")])
+
+
+TESTS = "for name, test in list(globals().items()):\n    if name.startswith('test_'):\n        asyncio.run(test())"
 
 
 @pytest.mark.parametrize("page", pages_with("console"))
-def test_commands_exist(page):
-    """`make` targets are known to make, extras to the package, management commands to Django."""
+def test_commands_exist(page, tmp_path):
+    """`make` targets are known to make, extras to the package; other commands are run, in order, in one directory."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for line in "".join(blocks(page, "console")).splitlines():
         if not line.startswith("$ "):
@@ -94,8 +110,10 @@ def test_commands_exist(page):
             subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
         elif match := re.fullmatch(r'pip install "wsauth\[(.+)\]"', command):
             assert set(match[1].split(",")) <= set(extras), command
-        elif command == "python manage.py check":
-            in_python("import django; django.setup()\nfrom django.core.management import call_command as c; c('check')")
+        elif command.startswith("python manage.py "):
+            run("-m", "django", *command.split()[2:], cwd=tmp_path)
+        elif command.startswith("wsauth "):
+            run("-m", *command.split(), cwd=tmp_path)
         else:
             pytest.fail(f"no test knows how to try {command!r}")
 
@@ -122,6 +140,71 @@ def test_the_table_of_reasons_is_the_one_in_the_code():
         for reason in Reason
     ]
     assert "\n".join(rows) in (ROOT / "docs" / "refusals.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_images_lead_to_files(page):
+    """Those within the project."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).is_file()] == []
+
+
+def test_what_the_page_of_asyncapi_routes_is_served():
+    """First by the two lines for FastAPI and for Django, then as the rest of the page has changed it."""
+    page = ROOT / "docs" / "asyncapi.md"
+    first, rest = blocks(page, "python")[:2], blocks(page, "python")[2:]
+    in_python("\n".join(["import django", "django.setup()", *first, SERVED_FIRST, *rest, SERVED_THEN]))
+
+
+SERVED_FIRST = """
+from django.test import Client, override_settings
+from starlette.testclient import TestClient
+
+override_settings(ROOT_URLCONF="__main__").enable()
+assert TestClient(app).get("/asyncapi/").status_code == Client().get("/asyncapi/").status_code == 200
+assert list(Client().get("/asyncapi.json").json()["channels"]) == ["chat"]
+"""
+
+SERVED_THEN = """
+override_settings(ROOT_URLCONF="__main__").enable()  # which forgets the first urlpatterns
+assert Client().get("/asyncapi/").status_code == 404  # not for the anonymous user
+written = TestClient(app).get("/asyncapi/asyncapi.json").json()
+assert [operation["action"] for operation in written["operations"].values()] == ["receive", "send"]
+"""
+
+
+def rows(page, heading):
+    """Return the cells of the table that begins with a heading."""
+    table = (ROOT / "docs" / page).read_text().split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines()[2:]]
+
+
+def test_the_table_of_extensions_is_the_one_in_the_code():
+    """Every name that wsauth writes, and no other; nor is another one mentioned anywhere on the page."""
+    names = {value for name, value in vars(extensions).items() if name.isupper()}
+    assert sorted(cells[0].strip("`") for cells in rows("asyncapi.md", "extension")) == sorted(names)
+    assert set(re.findall(r"x-wsauth-[a-z-]*[a-z]", (ROOT / "docs" / "asyncapi.md").read_text())) == names
+
+
+def test_the_table_of_places_is_what_is_written():
+    """Each location of the table has at least the members that the page shows."""
+    table = rows("asyncapi.md", "place")
+    assert len(table) == 7
+    names = {**{name: getattr(wsauth, name) for name in wsauth.__all__}, "SessionCookie": SessionCookie}
+    for place, written, *_ in table:
+        location = eval(place.strip("`"), names)  # noqa: S307 - ours
+        found = security_scheme(SecurityScheme("x", location, JWTVerifier(secrets.token_hex(32), algorithms=["HS256"])))
+        assert json.loads(re.match("`(.*?)`", written)[1]).items() <= found.items(), place
+
+
+def test_the_settings_and_the_policy_of_the_page_are_the_ones_in_the_code():
+    """What `CHANNELS_SPECTACULAR_SETTINGS` may hold, and the Content-Security-Policy, word by word."""
+    text = (ROOT / "docs" / "asyncapi.md").read_text()
+    example = text.split("CHANNELS_SPECTACULAR_SETTINGS = {", 1)[1].split("\n}\n", 1)[0]
+    known = {field.name.upper() for field in dataclasses.fields(SpectacularSettings)}
+    assert set(re.findall(r'^    "([A-Z_]+)":', example, re.MULTILINE)) == known
+    policy = dict(Page(documents={"asyncapi": "3.0.0"}).serve("").headers)["content-security-policy"]
+    assert f"`{policy}`" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("page", pages_with("js"))

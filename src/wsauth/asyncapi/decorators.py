@@ -35,15 +35,19 @@ class Record:
 
     operation: Operation
     discriminator: str | _Default | None = DEFAULT
+    docstring: bool = False  # whether summary and description are the function's
 
-    def resolve(self, action_member: str | None, event_member: str | None) -> Operation:
+    def resolve(self, action_member: str | None, event_member: str | None, docstrings: bool) -> Operation:
         """Return the operation, each of its messages with its name in the member that carries it."""
-        default = action_member if self.operation.action == "receive" else event_member
+        operation = self.operation
+        if self.docstring and not docstrings:
+            operation = replace(operation, summary="", description="")
+        default = action_member if operation.action == "receive" else event_member
         member = default if isinstance(self.discriminator, _Default) else self.discriminator
         return replace(
-            self.operation,
-            message=self.operation.message.discriminated_by(member),
-            replies=tuple(reply.discriminated_by(event_member) for reply in self.operation.replies),
+            operation,
+            message=operation.message.discriminated_by(member),
+            replies=tuple(reply.discriminated_by(event_member) for reply in operation.replies),
         )
 
 
@@ -78,7 +82,7 @@ def document_action(
 
     def decorate(function: F) -> F:
         name = action if action is not None else _inferred(where, function)
-        summary_, description_ = _prose(function, summary, description)
+        summary_, description_, docstring = _prose(function, summary, description)
         return _attach(
             function,
             Record(
@@ -93,6 +97,7 @@ def document_action(
                     description=description_,
                 ),
                 discriminator,
+                docstring,
             ),
         )
 
@@ -123,7 +128,7 @@ def document_event(
     shared = _shared(f"@document_event({event_type!r})", payload, examples, deprecated, tags, content_type)
 
     def decorate(function: F) -> F:
-        summary_, description_ = _prose(function, summary, description)
+        summary_, description_, docstring = _prose(function, summary, description)
         return _attach(
             function,
             Record(
@@ -137,6 +142,7 @@ def document_event(
                     description=description_,
                 ),
                 discriminator,
+                docstring,
             ),
         )
 
@@ -144,16 +150,17 @@ def document_event(
 
 
 def documented(
-    obj: object, *, action_member: str | None = None, event_member: str | None = None
+    obj: object, *, action_member: str | None = None, event_member: str | None = None, docstrings: bool = True
 ) -> tuple[Operation, ...]:
     """Return the operations that are documented on a function, or on the methods of a class, in definition order.
 
     Inherited methods come first; a method that a subclass overrides keeps its place, and its record where the override has
     none. `action_member` and `event_member` are the members that carry a message's name where the decorator does not say:
-    "action" and "type" for a Channels consumer, None where the framework has no such habit.
+    "action" and "type" for a Channels consumer, None where the framework has no such habit. `docstrings`: those of the
+    functions speak of their messages; an endpoint's speaks of its channel.
     """
     records = _of_class(obj) if inspect.isclass(obj) else _of_function(obj)
-    return tuple(record.resolve(action_member, event_member) for record in records)
+    return tuple(record.resolve(action_member, event_member, docstrings) for record in records)
 
 
 def _of_class(cls: type) -> Iterable[Record]:
@@ -194,11 +201,12 @@ def _inferred(where: str, function: object) -> str:
     return str(name).removeprefix("handle_") or str(name)
 
 
-def _prose(function: object, summary: str, description: str) -> tuple[str, str]:
+def _prose(function: object, summary: str, description: str) -> tuple[str, str, bool]:
+    """Return summary and description, and whether they are the function's docstring."""
     if not summary and not description and inspect.isroutine(function):
         first, _, rest = (inspect.getdoc(function) or "").partition("\n")
-        return first.strip(), rest.strip()
-    return summary, description
+        return first.strip(), rest.strip(), True
+    return summary, description, False
 
 
 def _shared(

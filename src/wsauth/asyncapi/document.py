@@ -62,7 +62,7 @@ def document(
         servers=tuple(servers) or application.servers,
     )
     around = (source,) if isinstance(source, Policy) else ()
-    return _Writer(application, around, perspective, warn).write(asyncapi, not_enforced or {})
+    return _Writer(application, around, perspective, warn).write(asyncapi, not_enforced or application.not_enforced)
 
 
 def _check(setting: str, value: object, known: tuple[str, ...]) -> None:
@@ -96,7 +96,7 @@ class _Writer:
         wanted = (one for _, channel in self.channels for one in messages.wanted(channel))
         self.schemas = Schemas(wanted, application.payload_readers)
         self.messages = {key: Messages(channel, self.schemas) for key, channel in self.channels}
-        self.components, self.names = messages.components(list(self.messages.items()))
+        self.components, self.names = messages.components(list(self.messages.items()), self.schemas.components.schemas)
         self.on_server = self.everywhere is not None and bool(application.servers)
 
     def write(self, asyncapi: Version, not_enforced: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

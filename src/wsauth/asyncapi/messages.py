@@ -165,8 +165,10 @@ def _declares(schema: Any, member: str, schemas: Schemas, seen: frozenset[str] =
     return any(_declares(part, member, schemas, seen) for part in schema.get("allOf", ()))
 
 
-def components(channels: Sequence[tuple[str, Messages]]) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
-    """Return the messages under components, and their names there by channel and key.
+def components(
+    channels: Sequence[tuple[str, Messages]], schemas: Iterable[str] = ()
+) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    """Return the messages under components, and their names there by channel and key. `schemas` are the names beside them.
 
     A message is named as in its channel; where channels mean different things by one key, the channel's name comes first.
     """
@@ -183,7 +185,24 @@ def components(channels: Sequence[tuple[str, Messages]]) -> tuple[dict[str, Any]
                 name += "_"
             written[name] = carried.written
             names[channel, carried.key] = name
-    return dict(sorted(written.items())), names
+    return _titled(dict(sorted(written.items())), {*schemas}), names
+
+
+def _titled(messages: Mapping[str, dict[str, Any]], taken: set[str]) -> dict[str, Any]:
+    """Give payloads that are objects without a name one of their own: generators would number them, and anew each time."""
+    payloads = [message["payload"] for message in messages.values() if isinstance(message.get("payload"), Mapping)]
+    taken |= {payload["title"] for payload in payloads if isinstance(payload.get("title"), str)}
+    titled = {}
+    for name, message in messages.items():
+        payload = message.get("payload")
+        if isinstance(payload, Mapping) and "title" not in payload and {"properties", "allOf"} & {*payload}:
+            title = naming.type_name(name) or "Payload"
+            while title in taken:
+                title += "Message"
+            taken.add(title)
+            message = {**message, "payload": {"title": title, **payload}}
+        titled[name] = message
+    return titled
 
 
 def _fingerprint(written: Mapping[str, Any]) -> str:

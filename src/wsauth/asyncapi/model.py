@@ -24,7 +24,8 @@ _PARAMETER = re.compile(r"\{([^{}]*)\}")  # RFC 6570 level 1, which Channel Obje
 class Application:
     """Everything that a document says. `warnings` are what the walker could not make out; they are never written into it.
 
-    `payload_readers` know the payloads of a framework, and are asked first.
+    `payload_readers` know the payloads of a framework, and are asked first. `not_enforced` are security schemes, as Security
+    Scheme Objects, that something other than a policy declares.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Application:
     channels: tuple[Channel, ...] = ()
     warnings: tuple[str, ...] = ()
     payload_readers: tuple[PayloadReader, ...] = ()
+    not_enforced: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class PayloadReader(Protocol):
@@ -81,6 +83,11 @@ class Server:
                 f'Server {name!r}: the address is not one of a WebSocket server; write "wss://api.example.com"'
             )
         return cls(name, parts.netloc, protocol, parts.path.rstrip("/"), title, description)
+
+    @property
+    def origin(self) -> str:
+        """Protocol and host, as "wss://api.example.com:8443"."""
+        return f"{self.protocol}://{self.host}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,11 @@ def identifier(text: str, otherwise: str = "unnamed") -> str:
     return f"_{name}" if name[0].isdigit() else name
 
 
+def type_name(text: str) -> str:
+    """Return the text as code generators name a type: "RequestRide" for "request_ride" and for "request.ride"."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", text))
+
+
 def distinct(names: Iterable[str]) -> list[str]:
     """Number what occurs again: chat, chat_2, chat_3. A name that was there already is never given twice."""
     listed = list(names)

@@ -79,9 +79,10 @@ def _split(text: str, known: dict[str, Parameter]) -> Iterator[Piece]:
 
 
 def _of_converter(name: str, converter: Any) -> Parameter:
-    """Describe what a converter takes; one of the project's own by its regular expression."""
+    """Describe what a converter takes; one of the project's own by its regular expression, and its `examples` if any."""
     schema = _SCHEMAS.get(type(converter))
-    return _parameter(name, schema if schema is not None else _pattern(str(converter.regex)))
+    found = _parameter(name, schema if schema is not None else _pattern(str(converter.regex)))
+    return replace(found, examples=tuple(map(str, getattr(converter, "examples", ()))))
 
 
 def _pattern(expression: str) -> dict[str, Any]:

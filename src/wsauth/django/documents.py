@@ -40,19 +40,28 @@ def describe(
     before it is routed). `info` goes before what the settings say. `application` is an ASGI application, if not the one
     of ASGI_APPLICATION.
     """
-    settings = SpectacularSettings.read()
-    source = walk(application) if consumers is None else _of_consumers(list(consumers), application)
-    written = document(
-        source,
-        title=settings.title,
-        version=settings.version,
-        description=settings.description,
-        servers=servers,
-        perspective=perspective,
-        not_enforced=settings.declared(),
-        warn=warn,
-    )
+    found = walk(application) if consumers is None else _of_consumers(list(consumers), application)
+    source = _under(SpectacularSettings.read(), found)
+    written = document(source, servers=servers, perspective=perspective, warn=warn)
     return {**written, "info": {**written["info"], **plain(info or {})}}
+
+
+def running(application: Any) -> Application:
+    """Return what a running application says, under the project's settings; without a server where these name none."""
+    settings = SpectacularSettings.read()
+    named = settings.servers or settings.ws_host
+    servers = settings.servers_at(LOCAL, secure=False) if named else ()
+    return replace(_under(settings, walk(application)), servers=servers)
+
+
+def _under(settings: SpectacularSettings, found: Application) -> Application:
+    return replace(
+        found,
+        title=settings.title or found.title,
+        version=settings.version or found.version,
+        description=settings.description,
+        not_enforced=settings.declared(),
+    )
 
 
 @lru_cache(maxsize=1000)

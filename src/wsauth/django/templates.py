@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from wsauth.asyncapi import naming
 from wsauth.core.errors import ConfigurationError
 
 _PLACE = re.compile(r"\{\{\s*(ws_host|ws_protocol)\s*\}\}", re.IGNORECASE)
@@ -28,7 +29,7 @@ def fill(path: Path, host: str, protocol: str) -> dict[str, Any]:
     for key, message in messages.items():
         payload = message.get("payload") if isinstance(message, dict) else None
         if isinstance(payload, dict) and "$ref" not in payload:
-            payload.setdefault("title", _type_name(str(message.get("name") or key)))
+            payload.setdefault("title", naming.type_name(str(message.get("name") or key)))
     return document
 
 
@@ -58,8 +59,3 @@ def _yaml(text: str, name: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name} is not YAML: {error}") from error
-
-
-def _type_name(name: str) -> str:
-    """Return "RequestRide" for "request_ride" and for "request.ride"."""
-    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", name))

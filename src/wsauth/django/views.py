@@ -179,7 +179,7 @@ def _elsewhere(settings: SpectacularSettings, request: HttpRequest) -> str | Non
     [server] = SpectacularSettings(ws_host=settings.ws_host, ws_protocol=settings.ws_protocol).servers_at(
         "", secure=request.is_secure()
     )
-    return f"{server.protocol}://{server.host}"
+    return server.origin
 
 
 def _beside(request: HttpRequest) -> Any:

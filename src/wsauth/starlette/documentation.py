@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from starlette.concurrency import run_in_threadpool
@@ -164,14 +164,12 @@ class Documentation:
 
     @cached_property
     def _page(self) -> Page:
-        parts = urlsplit(self.server or "")
-        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
         return Page(
             documents=self._document,
             try_it_out=self.try_it_out,
             expanded=self.expanded,
             whoami=self.whoami,
-            server=f"{scheme}://{parts.netloc}" if self.server else None,
+            server=self._given.origin if self._given else None,
         )
 
 

@@ -175,7 +175,7 @@ def channel(socket: Socket) -> Channel:
         headers=tuple(declared.headers.values()),
         policies=socket.layers.policies,
         unknown=(*socket.layers.unknown, *security),
-        operations=documented(handler),
+        operations=documented(handler, docstrings=False),
         tags=socket.tags,
     )
 

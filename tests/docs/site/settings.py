@@ -5,6 +5,11 @@ JWT_KEY = "the key of the documentation's examples"
 ALLOWED_HOSTS = ["testserver"]
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "wsauth.django"]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 ROOT_URLCONF = "settings"
+ASGI_APPLICATION = "asgi.application"
 urlpatterns: list[object] = []
 USE_TZ = True

@@ -1,10 +1,7 @@
 """What an application's own routing.py holds."""
 
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path
 
+from chat.consumers import ChatConsumer
 
-class ChatConsumer(AsyncWebsocketConsumer): ...
-
-
-websocket_urlpatterns = [path("chat/", ChatConsumer.as_asgi())]
+websocket_urlpatterns = [path("ws/chat/", ChatConsumer.as_asgi())]

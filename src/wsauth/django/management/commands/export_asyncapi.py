@@ -39,8 +39,17 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             metavar="FILE",
             help="a document written by hand, with {{ WS_HOST }} and {{ WS_PROTOCOL }} to fill in",
         )
-        parser.add_argument("--output", "-o", metavar="FILE", help="where to write; - is the standard output")
-        parser.add_argument("--check", metavar="FILE", help="write nothing; fail if FILE differs or has mistakes")
+        target = parser.add_mutually_exclusive_group()
+        target.add_argument(
+            "--output", "-o", metavar="FILE", help="where to write; - is the standard output; default: asyncapi.yaml"
+        )
+        target.add_argument(
+            "--check",
+            nargs="?",
+            const="",
+            metavar="FILE",
+            help="write nothing; fail if FILE differs or has mistakes; default: asyncapi.yaml",
+        )
         parser.add_argument("--format", choices=["json", "yaml"], help="by default the one that the file's name says")
         parser.add_argument("--perspective", choices=["application", "client"], default="application")
         parser.add_argument("--host", help="of the server, with its port; by default from the settings")
@@ -49,10 +58,10 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             document = self._document(options)
-            if options["check"]:
-                self._check(document, Path(options["check"]))
+            if options["check"] is not None:
+                self._check(document, Path(options["check"] or _default(options["format"])))
             else:
-                self._write(document, options["output"], options["format"])
+                self._write(document, options["output"] or _default(options["format"]), options["format"])
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
 
@@ -72,8 +81,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
     def _warn(self, text: str) -> None:
         self.stderr.write(self.style.WARNING(f"warning: {text}"))
 
-    def _write(self, document: dict[str, Any], output: str | None, kind: str | None) -> None:
-        name = output or f"asyncapi.{kind or 'yaml'}"
+    def _write(self, document: dict[str, Any], name: str, kind: str | None) -> None:
         text = to_json(document) if (kind or _kind(name)) == "json" else to_yaml(document)
         if name == "-":
             self.stdout.write(text, ending="")
@@ -104,6 +112,10 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         if findings:
             raise CommandError("\n".join(findings))
         self.stdout.write(self.style.SUCCESS(f"{path} is what the application does"))
+
+
+def _default(kind: str | None) -> str:
+    return f"asyncapi.{kind or 'yaml'}"
 
 
 def _kind(name: str) -> str:
