@@ -184,7 +184,10 @@ def test_nothing_imports_what_stands_beside_the_source(room_of_demo: str):
             assert found.name.partition(".")[0] != room_of_demo, breach(path, found, "it is not installed")
 
 
-@files
+PAGES = [path for path in SOURCE.rglob("static/*.*") if path.suffix in (".js", ".css", ".html")]
+
+
+@pytest.mark.parametrize("path", [*FILES, *PAGES], ids=lambda path: path.name)
 def test_file_fits_a_head(path: Path):
     """400 lines is where to split."""
     assert len(path.read_text("utf-8").splitlines()) <= 400

@@ -15,27 +15,27 @@ from wsauth import WebSocketAuthMiddleware  # noqa: E402 - after Django is set u
 
 
 class Doors(URLRouter):
-    """Chooses the policy by how the path begins, and hands on the very scope it got.
+    """Chooses the policy by how the path begins, the longest that fits, and hands on the very scope it got.
 
     Any other router hands on a copy, where the middleware could not hide a token from what the server logs.
     """
 
     async def __call__(self, scope, receive, send):
         path = scope["path"].lstrip("/")
-        for door in self.routes:
-            if match := door.pattern.match(path):
-                scope["path_remaining"], _, _ = match
-                await door.callback(scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)  # which says that there is no such path
+        fitting = [door for door in self.routes if door.pattern.match(path)]
+        if not fitting:
+            return await super().__call__(scope, receive, send)  # which says that there is no such path
+        door = max(fitting, key=lambda door: len(str(door.pattern)))
+        scope["path_remaining"], _, _ = door.pattern.match(path)
+        return await door.callback(scope, receive, send)
 
 
 sockets = URLRouter(urls.sockets)
 doors = Doors(
     [
+        re_path(r"^ws/", WebSocketAuthMiddleware(sockets, auth.policy)),
         re_path(r"^ws/tokens/", WebSocketAuthMiddleware(sockets, auth.tokens_only)),
         re_path(r"^ws/first/", WebSocketAuthMiddleware(sockets, auth.first_message)),
-        re_path(r"^ws/", WebSocketAuthMiddleware(sockets, auth.policy)),
     ]
 )
 application = ProtocolTypeRouter({"http": SecurityHeaders(http), "websocket": doors})

@@ -11,6 +11,7 @@ from django.utils import timezone
 from channels_demo.auth import policy
 from channels_demo.models import Message, Room
 from shared import figures, frames
+from shared.messages import Figures, Here, Notification, Said, Say, Welcome, WelcomeToRoom, action, event
 
 
 class DemoConsumer(AsyncWebsocketConsumer):
@@ -58,11 +59,14 @@ _here: defaultdict[str, Counter[str]] = defaultdict(Counter)  # who is in which 
 
 
 class ChatConsumer(DemoConsumer):
+    """A room, for its members: who is not one is refused with 4403."""
+
     async def may_enter(self):
         slug = self.scope["url_route"]["kwargs"]["slug"]
         self.room = await Room.objects.filter(slug=slug, members=self.user.pk).afirst()
         return self.room is not None
 
+    @event("welcome", summary="You are in: what the server decided, and what was said before", payload=WelcomeToRoom)
     async def enter(self):
         self.group = f"room.{self.room.slug}"
         await self.channel_layer.group_add(self.group, self.channel_name)
@@ -74,6 +78,7 @@ class ChatConsumer(DemoConsumer):
         await self.channel_layer.group_discard(self.group, self.channel_name)
         await self.count(-1)
 
+    @event("here", summary="Somebody came or left", payload=Here)
     async def count(self, change):
         names = _here[self.room.slug]
         names[self.user.username] += change
@@ -82,6 +87,13 @@ class ChatConsumer(DemoConsumer):
     def last_messages(self):
         return self.room.messages.select_related("author").order_by("-sent_at")[:50]
 
+    @action(
+        "say",
+        summary="Say something to the room",
+        payload=Say,
+        examples=[{"payload": {"type": "say", "text": "Hello"}}],
+    )
+    @event("message", summary="Somebody said something", payload=Said)
     async def receive(self, text_data=None, bytes_data=None):
         text = frames.said(text_data)
         if not text:
@@ -104,6 +116,10 @@ async def notify(person, *, kind, sender, room="", text=""):
 
 
 class NotificationsConsumer(DemoConsumer):
+    """What concerns one person, in all of their tabs."""
+
+    @event("welcome", summary="You are in", payload=Welcome)
+    @event("notification", summary="Somebody mentioned you, or waved", payload=Notification)
     async def enter(self):
         self.group = f"person.{self.user.pk}"
         await self.channel_layer.group_add(self.group, self.channel_name)
@@ -114,13 +130,17 @@ class NotificationsConsumer(DemoConsumer):
 
 
 class DashboardConsumer(DemoConsumer):
+    """Live figures, for those who may see them."""
+
     async def may_enter(self):
         return await self.user.ahas_perm("channels_demo.see_dashboard")
 
+    @event("welcome", summary="You are in", payload=Welcome)
     async def enter(self):
         await self.welcome()
         self.pushing = asyncio.create_task(self.push())
 
+    @event("figures", summary="The state of this process, every second", payload=Figures)
     async def push(self):
         while True:
             await self.tell({"frame": figures.snapshot(len(policy.connections))})

@@ -53,6 +53,12 @@ async def me(request):
     return await state(request)
 
 
+@require_GET
+async def whoami(request):
+    user = await request.auser()
+    return JsonResponse({"username": user.username or None})
+
+
 @require_POST
 async def login(request):
     form = body(request)

@@ -117,8 +117,9 @@ async def wave(me: Me, order: Wave):
 
 
 @app.get("/api/whoami")
-def whoami(me: Me):
-    return {"username": me.name}
+def whoami(request: Request):
+    found = people.by_session(request.session)
+    return {"username": found and found.name}
 
 
 app.include_router(
@@ -131,9 +132,10 @@ app.include_router(
         transparent=[SecurityHeaders],
     )
 )
-app.mount("/ws/tokens", WebSocketAuthMiddleware(sockets, auth.tokens_only))
-app.mount("/ws/first", WebSocketAuthMiddleware(sockets, auth.first_message))
-app.mount("/ws", WebSocketAuthMiddleware(sockets, auth.policy))
+policies = {"/ws": auth.policy, "/ws/tokens": auth.tokens_only, "/ws/first": auth.first_message}
+for prefix, policy in policies.items():
+    for path, socket in sockets.items():
+        app.mount(prefix + path, WebSocketAuthMiddleware(socket, policy))
 app.mount("/", StaticFiles(directory=PAGE, html=True))
 app.add_middleware(SessionMiddleware, secret_key=auth.SESSION_KEY, same_site="lax")
 app.add_middleware(SecurityHeaders)

@@ -8,15 +8,16 @@ from typing import Annotated
 from fastapi import FastAPI, Path, WebSocket, WebSocketDisconnect
 
 from fastapi_demo.auth import policy
-from fastapi_demo.messages import Figures, Here, Notification, Said, Say, Welcome, WelcomeToRoom, action, event
 from fastapi_demo.rooms import personal, rooms
 from shared import figures, frames
+from shared.messages import Figures, Here, Notification, Said, Say, Welcome, WelcomeToRoom, action, event
 from wsauth.starlette import CurrentIdentity
 
-sockets = FastAPI(openapi_url=None)
+chats, personals, dashboards = (FastAPI(openapi_url=None) for _ in range(3))
+sockets = {"/chat": chats, "/notifications": personals, "/dashboard": dashboards}  # main.py says where, and behind what
 
 
-@sockets.websocket("/chat/{slug}/")
+@chats.websocket("/{slug}/")
 @action(
     "say", summary="Say something to the room", payload=Say, examples=[{"payload": {"type": "say", "text": "Hello"}}]
 )
@@ -58,7 +59,7 @@ async def notify(name, *, kind, sender, room="", text=""):
     await personal[name].tell(frame)
 
 
-@sockets.websocket("/notifications/")
+@personals.websocket("/")
 @event("welcome", summary="You are in", payload=Welcome)
 @event("notification", summary="Somebody mentioned you, or waved", payload=Notification)
 async def notifications(websocket: WebSocket, me: CurrentIdentity):
@@ -75,7 +76,7 @@ async def notifications(websocket: WebSocket, me: CurrentIdentity):
         personal[me.user.name].leave(websocket)
 
 
-@sockets.websocket("/dashboard/")
+@dashboards.websocket("/")
 @event("welcome", summary="You are in", payload=Welcome)
 @event("figures", summary="The state of this process, every second", payload=Figures)
 async def dashboard(websocket: WebSocket, me: CurrentIdentity):

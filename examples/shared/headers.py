@@ -1,4 +1,4 @@
-"""Response headers of both demos: nothing but this site's own files runs, and no answer of the API is kept."""
+"""Response headers of both demos, where an answer has none of its own: only this site's files run, and nothing is kept."""
 
 POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none';"
@@ -10,7 +10,6 @@ HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
-OURS = {name for name, _ in HEADERS}
 
 
 class SecurityHeaders:
@@ -20,8 +19,9 @@ class SecurityHeaders:
     async def __call__(self, scope, receive, send):
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
-                kept = [pair for pair in message.get("headers", ()) if pair[0].lower() not in OURS]
-                message = {**message, "headers": kept + HEADERS}
+                given = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in given}
+                message = {**message, "headers": given + [pair for pair in HEADERS if pair[0] not in names]}
             await send(message)
 
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)

@@ -164,6 +164,7 @@ def test_another_host_for_sockets_is_the_deployers_word() -> None:
         ({"documents": DOCUMENT, "server": "https://example.com"}, "wss://ws.example.com"),
         ({"documents": DOCUMENT, "server": "wss://u:p@example.com"}, "server="),
         ({"documents": DOCUMENT, "server": "wss://example.com; script-src *"}, "server="),
+        ({"documents": DOCUMENT, "server": "wss://["}, "server="),
         ({"documents": DOCUMENT, "whoami": "https://elsewhere.example/me"}, "/api/me/"),
         ({"documents": DOCUMENT, "whoami": "//elsewhere.example/me"}, "/api/me/"),
     ],
@@ -171,6 +172,14 @@ def test_another_host_for_sockets_is_the_deployers_word() -> None:
 def test_mistakes_are_named(settings: Any, named: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(named)):
         Page(**settings)
+
+
+def test_password_in_an_address_is_not_repeated() -> None:
+    for server in ("wss://u:secret@example.com", "wss://:secret@example.com", "https://u:secret@[", "secret"):
+        with pytest.raises(ConfigurationError) as caught:
+            panel(DOCUMENT, server=server)
+        assert "secret" not in str(caught.value)
+        assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_page_is_small() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -83,6 +84,42 @@ async def test_link_leads_to_an_operation_and_search_finds_a_field(visit: Visito
     await page.keyboard.press("Enter")
     await expect(page.locator("#reading h1")).to_have_text("/ws/admin/")
     assert page.url.endswith("#channel/admin")
+
+
+async def test_operations_are_called_what_people_call_them(visit: Visitor) -> None:
+    """By their title, else by what they say; the key is the last resort, for it is made for programs."""
+    page = await visit("/read/")
+    titles = {
+        "untitled": {"name": "say"},
+        "titled": {"name": "said", "title": "Somebody spoke"},
+        "third": {"name": "x"},
+    }
+    channel = {"$ref": "#/channels/ws_chat"}
+
+    def operation(*keys: str, **more: Any) -> dict[str, Any]:
+        messages = [{"$ref": f"#/channels/ws_chat/messages/{key}"} for key in keys]
+        return {"action": "receive", "channel": channel, "messages": messages, **more}
+
+    operations = {
+        "ws_chat_say": (operation("untitled", title="Speak up"), "Speak up"),
+        "ws_chat_say_2": (operation("untitled"), "say"),
+        "ws_chat_said": (operation("titled"), "Somebody spoke"),
+        "talkInRoom": (operation("untitled", "third"), "Talk in room"),
+        "ws_chat_receive": (operation(), "Any message"),
+        "onConnect": (operation(), "On connect"),
+    }
+    root = {
+        "channels": {"ws_chat": {"address": "/ws/chat/", "messages": titles}},
+        "operations": {key: written for key, (written, _) in operations.items()},
+    }
+    found = await page.evaluate(
+        """async (root) => {
+          const { readDocument } = await import("/read/document.js");
+          return readDocument(root).channels[0].operations.map(({ id, name }) => [id, name]);
+        }""",
+        root,
+    )
+    assert dict(found) == {key: name for key, (_, name) in operations.items()}
 
 
 async def test_codes_and_security_have_addresses_of_their_own(visit: Visitor) -> None:
@@ -542,14 +579,14 @@ async def test_keyboard_alone_connects_and_sends(visit: Visitor) -> None:
     await page.keyboard.type("wrong")
     await page.keyboard.press("Enter")
     await refused(page, 4401)
-    await page.evaluate("document.activeElement.id")
-    await tab_to("#token")
+    await expect(page.locator("#token")).to_be_focused()
     await page.keyboard.press("Control+a")
     await page.keyboard.insert_text(GOOD)
     await page.keyboard.press("Enter")
     await connected(page)
-    await tab_to("#payload")
+    await expect(page.locator("#payload")).to_be_focused()
     await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#frames .frame.in .name")).to_have_text("Said")  # else the last frame is still our own
     await tab_to("#frames")
     await page.keyboard.press("End")
     await expect(page.locator("#detail-verdict")).to_have_text("Fits Said")

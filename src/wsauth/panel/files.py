@@ -17,7 +17,7 @@ _TYPES = {
 }
 _COMMENT = re.compile(rb"//.*|/\*.*\*/")  # on a line of its own
 
-_LOOSE = re.compile(rb"\s?[{};]\s?|: ")  # white space that CSS does not need
+_LOOSE = re.compile(rb"\s?[{};]\s?|: |, ")  # white space that CSS does not need
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Page:
     """The page's settings. `documents` is an AsyncAPI document, a function of the scope, or several of them by name.
 
     `try_it_out` offers to connect and send; without it one can only read. `expanded` opens that column at once. `whoami` is
-    an address on the same site that answers JSON with a `username`, or 401 for nobody; the page asks it about the session.
+    an address on the same site that answers JSON with a `username`, null for nobody; the page asks it about the session.
     `server` is where sockets are, if not on the page's own host: "wss://ws.example.com". No document ever decides that.
     """
 
@@ -141,7 +141,11 @@ def _by_name(documents: Documents) -> Mapping[str, Document | DocumentFunction]:
 
 
 def _check_server(server: str) -> None:
-    parts = urlsplit(server)
-    plain = not (parts.username or parts.query or parts.fragment or parts.path.strip("/"))
+    try:
+        parts = urlsplit(server)
+    except ValueError:
+        parts = urlsplit("")
+    plain = not ("@" in parts.netloc or parts.query or parts.fragment or parts.path.strip("/"))
     if parts.scheme not in ("ws", "wss") or not parts.hostname or not plain or any(mark in server for mark in " ;,'\""):
-        raise ConfigurationError(f'panel(server={server!r}): write scheme and host only, as "wss://ws.example.com"')
+        # Not quoted: it may hold a password.
+        raise ConfigurationError('panel(server=…): write scheme and host only, as "wss://ws.example.com"')

@@ -195,11 +195,12 @@ def asyncapi_router(
     each socket is read from the application itself: `policy` is the one that you expect there, and is taken on nobody's
     word; a warning says so where it guards nothing. Title, version and description are the application's own by default.
 
-    `try_it_out` lets people connect and send; `expanded` opens that column at once. `whoami` is an address of this site that
-    answers JSON with a `username`, or 401. `allowed` is a function of the request, async or not: whoever does not get True
-    gets 404. `server` is where the sockets are, if not where the request came to: "wss://ws.example.com". `transparent` are
-    middleware classes of your own that authenticate nobody. `app` gives the application that is described, where that is
-    more than the one that serves the page: `app=lambda: guarded`, for guarded = WebSocketAuthMiddleware(app, policy).
+    `try_it_out` lets people connect and send; `expanded` opens that column at once. `whoami` is an address of this site
+    that answers JSON with a `username`, null for nobody. `allowed` is a function of the request, async or not: whoever
+    does not get True gets 404. `server` is where the sockets are, if not where the request came to:
+    "wss://ws.example.com". `transparent` are middleware classes of your own that authenticate nobody. `app` gives the
+    application that is described, where that is more than the one that serves the page: `app=lambda: guarded`, for
+    guarded = WebSocketAuthMiddleware(app, policy).
 
     Raises ConfigurationError where a setting cannot be.
     """

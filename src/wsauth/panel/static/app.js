@@ -2,7 +2,7 @@
 
 import { allCodes, command, how, javascript, label, readable, shown, socketUrl, worksInBrowser } from "./auth.js";
 import { readDocument, rows, sample, typeName } from "./document.js";
-import { $, codeBlock, coloured, copyButton, h, pretty, prose, words } from "./dom.js";
+import { $, codeBlock, coloured, copyButton, h, pretty, prose } from "./dom.js";
 
 const NARROW = matchMedia("(max-width: 860px)");
 const models = new Map();
@@ -199,17 +199,17 @@ function side(title, direction, context) {
 function operationCard(operation, { model, channel, link, config, onTry }) {
   const target = link.operation(channel, operation);
   const heading = h("div.op-head",
-    h("h3", { id: `op-${operation.id}`, tabindex: "-1" }, operation.title || words(operation.id)),
+    h("h3", { id: `op-${operation.id}`, tabindex: "-1" }, operation.name),
     operation.deprecated && badge("deprecated", "warn"),
     operation.tags.map((tag) => badge(tag)),
     h("a.anchor", { href: target, "aria-label": `Link to ${operation.id}` }, "#"),
-    config.tryItOut && operation.direction === "out" && h("button.quiet.small", { onclick: () => onTry(operation), "aria-label": `Try ${operation.title || words(operation.id)}` }, "Try"));
+    config.tryItOut && operation.direction === "out" && h("button.quiet.small", { onclick: () => onTry(operation), "aria-label": `Try ${operation.name}` }, "Try"));
   return h("article", { class: `op${operation.deprecated ? " old" : ""}`, "aria-labelledby": `op-${operation.id}` },
     heading,
-    h("p.sentence", sentence(operation)),
-    operation.summary && operation.summary !== operation.title && h("p", operation.summary),
+    operation.summary && operation.summary !== operation.name && h("p", operation.summary),
+    (operation.replies.length > 0 || operation.messages.length !== 1) && h("p.sentence", sentence(operation)),
     prose(operation.description),
-    operation.messages.map((message) => messageCard(model, message)),
+    operation.messages.map((message) => messageCard(model, message, operation.name)),
     operation.replies.map((message) => [h("h4.answers", operation.direction === "out" ? "The server answers" : "You answer"), messageCard(model, message)]));
 }
 
@@ -220,12 +220,12 @@ function sentence(operation) {
   return [operation.direction === "out" ? "You send " : "The server sends ", what, answer, "."];
 }
 
-function messageCard(model, message) {
+function messageCard(model, message, heading) {
   const fields = rows(model.root, message.payload);
   const examples = message.examples.length ? message.examples : [{ payload: message.payload === undefined ? undefined : sample(model.root, message.payload), made: true }];
   return h("div.message",
-    h("p.message-name", h("code", message.name),
-      message.title && message.title !== message.name && h("span", message.title),
+    h("p.message-name", message.name !== heading && h("code", message.name),
+      message.title && message.title !== message.name && message.title !== heading && h("span", message.title),
       fields.length === 0 && message.payload !== undefined && h("span.type", typeName(model.root, message.payload)),
       message.contentType && message.contentType !== "application/json" && badge(message.contentType), message.deprecated && badge("deprecated", "warn")),
     message.summary && h("p", message.summary),
@@ -289,8 +289,8 @@ function fillNavigation() {
       const fields = [...operation.messages, ...operation.replies].flatMap((message) => [message.name, message.title, ...rows(model.root, message.payload).map((row) => row.name)]);
       const element = h("li", h("a", { href: link.operation(channel, operation), class: operation.deprecated ? "old" : "", "data-channel": channel.id },
         h("span", { class: `arrow ${operation.direction}` }, h("span.sr", operation.direction === "out" ? "you send" : "you receive"), h("span", { "aria-hidden": "true" }, operation.direction === "out" ? "↑" : "↓")),
-        operation.title || words(operation.id)));
-      return { element, text: [operation.id, operation.title, operation.summary, operation.description, ...operation.tags, ...fields].join(" ").toLowerCase() };
+        operation.name));
+      return { element, text: [operation.id, operation.name, operation.summary, operation.description, ...operation.tags, ...fields].join(" ").toLowerCase() };
     });
     const sub = h("ul.operations", operations.map((operation) => operation.element));
     const element = h("li", h("a", { href: link.channel(channel), class: "channel", "data-channel": channel.id, "data-top": "yes" }, address(channel.address),

@@ -1,26 +1,23 @@
 // Trying out: choose how to say who you are, connect, send, watch.
 
-import { applyCookie, clearCookie, dial, hold, irregular, readable, readToken, secretOf, socketUrl, whoami } from "./auth.js";
-import { $, codeBlock, copyButton, duration, h, pretty, prose, words } from "./dom.js";
-import { Frames, fromHex, Secrets, Watch } from "./log.js";
-import { checker, sample } from "./document.js";
-import { command, explain, how, label, needsToken, shown, worksInBrowser } from "./auth.js";
+import { applyCookie, clearCookie, command, dial, explain, hold, how, irregular, label, needsToken, readable, readToken, secretOf, shown, socketUrl, whoami, worksInBrowser } from "./auth.js";
+import { $, codeBlock, copyButton, duration, h, prose } from "./dom.js";
+import { Frames, Secrets, Watch } from "./log.js";
+import * as payload from "./payload.js";
 
 const NONE = { id: "(none)", kind: "none", name: "", raw: {} };
 const FALLBACK = [
-  { id: "query token", kind: "query", name: "token", raw: {}, undocumented: true },
-  { id: "cookie token", kind: "cookie", name: "access_token", raw: {}, undocumented: true },
+  { id: "q", kind: "query", name: "token", raw: {}, undocumented: true },
+  { id: "c", kind: "cookie", name: "access_token", raw: {}, undocumented: true },
 ];
 const MASK = "••••••";
 // Seconds before the token's end that are shown as a warning
 const SOON = 30;
-// Milliseconds of quiet before a payload is checked
-const TYPING = 150;
+// Milliseconds within which a refusal follows the opening
+const AT_ONCE = 2000;
 
 const secrets = new Secrets();
 const frames = new Frames(secrets);
-// Message → function, null where its schema cannot be used
-const checkers = new WeakMap();
 let config;
 // Of the document being read
 let model;
@@ -30,7 +27,7 @@ let channel;
 let home;
 let scheme = NONE;
 let socket = null;
-// {opened, since, token, closing, received} of the socket
+// {opened, since, token, closing, received, typed} of the socket
 let live = null;
 let watch;
 // The channel that is being read
@@ -40,19 +37,16 @@ let goTo = () => {};
 export function start(settings, navigate) {
   config = settings;
   goTo = navigate;
-  watch = new Watch(frames, judge, verdictWords);
+  watch = new Watch(frames, payload.judge, payload.verdictWords);
   $("connect").addEventListener("click", () => (socket ? disconnect() : connect()));
   $("send").addEventListener("click", send);
-  $("action").addEventListener("change", choose);
-  for (const radio of document.getElementsByName("format")) radio.addEventListener("change", () => { validateSoon(0); });
-  $("payload").addEventListener("input", () => validateSoon(TYPING));
+  payload.start();
   $("payload").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
       send();
     }
   });
-  $("reset").addEventListener("click", choose);
   setInterval(tick, 1000);
   show("idle", "Not connected");
 }
@@ -71,16 +65,10 @@ export function use(nextModel, next, operation) {
     notice(null);
     fillMethods();
     fillParameters();
-    fillActions();
+    payload.offer(home, channel);
   }
   title();
-  if (operation) {
-    const option = [...$("action").options].find((candidate) => candidate.value.startsWith(`${operation.id} `));
-    if (option) {
-      $("action").value = option.value;
-      choose();
-    }
-  }
+  if (operation) payload.select(operation);
   return true;
 }
 
@@ -259,7 +247,7 @@ function connect() {
   socket.binaryType = "arraybuffer";
   const mine = socket;
   const used = scheme;
-  live = { opened: false, since: 0, token: needsToken(scheme) ? readToken(secretOf(scheme)) : null, received: false };
+  live = { opened: false, since: 0, token: needsToken(scheme) ? readToken(secretOf(scheme)) : null, received: false, typed: document.activeElement === $("token") };
   frames.context = { channel, home };
   frames.add("note", `connecting to ${$("url").textContent}`);
   show("connecting", "Connecting …");
@@ -268,6 +256,8 @@ function connect() {
     live.since = Date.now();
     frames.add("note", `open${mine.protocol ? `, subprotocol ${mine.protocol}` : ""}`);
     show("open", "Connected");
+    // The field that had the focus is gone from here on: hand it over, and back if it comes to nothing
+    if (live.typed) $("payload").focus();
     $("setup").open = false;
     if (target.first) {
       mine.send(JSON.stringify(target.first));
@@ -307,12 +297,14 @@ function ended(mine, { code, reason }) {
   socket = null;
   const refused = !live.opened || (!live.received && code >= 3000);
   show(byUs ? "idle" : "bad", byUs ? "Disconnected" : refused ? "Refused" : "Closed");
+  const again = refused && live.typed && (!live.opened || Date.now() - live.since < AT_ONCE);
   live = null;
   $("setup").open = true;
   notice(byUs ? null : words);
   if (reading && reading !== channel) use(model, reading);
   else title();
   fillFields();
+  if (again) $("token")?.focus();
 }
 
 function notice(words) {
@@ -355,100 +347,11 @@ function tick() {
 
 // Sending
 
-function fillActions() {
-  const outgoing = channel.operations.flatMap((operation) => {
-    const said = operation.direction === "out" ? operation.messages : operation.replies;
-    return said.map((message) => ({ operation, message, text: `${operation.title || words(operation.id)}${said.length > 1 ? ` — ${message.name}` : ""}${operation.deprecated ? " (deprecated)" : ""}` }));
-  });
-  $("action").replaceChildren(...outgoing.map(({ operation, message, text }) => h("option", { value: `${operation.id} ${message.key}` }, text)), h("option", { value: "" }, "Anything else"));
-  fillActions.known = new Map(outgoing.map((entry) => [`${entry.operation.id} ${entry.message.key}`, entry]));
-  choose();
-}
-
-const chosen = () => fillActions.known.get($("action").value);
-const format = () => document.querySelector("[name=format]:checked").value;
-
-function choose() {
-  const message = chosen()?.message;
-  const example = message?.examples.length ? message.examples[0].payload : message?.payload === undefined ? undefined : sample(home.root, message.payload);
-  const plain = typeof example === "string" && message.contentType.startsWith("text/");
-  document.querySelector(`[name=format][value=${plain ? "text" : "json"}]`).checked = true;
-  $("payload").value = example === undefined ? "" : plain ? example : pretty(example);
-  validateSoon(0);
-}
-
-function validateSoon(wait) {
-  clearTimeout(validateSoon.timer);
-  validateSoon.timer = setTimeout(validate, wait);
-}
-
-function validate() {
-  const line = $("validity");
-  const say = (tone, ...text) => {
-    line.dataset.tone = tone;
-    line.replaceChildren(...text);
-  };
-  const text = $("payload").value;
-  if (format() === "binary") return fromHex(text) ? say("", `${fromHex(text).length} bytes`) : say("bad", "Write bytes as pairs of hexadecimal digits: 01 ff 2a");
-  if (format() === "text") return say("", `${text.length} characters, sent as they are`);
-  let value;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return say(text.trim() ? "bad" : "", text.trim() ? `Not JSON: ${error.message}` : "Empty");
-  }
-  const message = chosen()?.message;
-  const check = message && message.payload !== undefined && checkerOf(home, message);
-  if (!check) return say("", "JSON");
-  const complaints = check(value, { all: true });
-  return complaints.length ? say("bad", complaints.slice(0, 3).join("; "), complaints.length > 3 ? `; and ${complaints.length - 3} more` : "") : say("good", "Fits ", h("code", message.name));
-}
-
 function send() {
-  if (socket?.readyState !== WebSocket.OPEN) {
-    $("validity").dataset.tone = "bad";
-    $("validity").textContent = "Connect first.";
-    return;
+  const said = payload.payload();
+  if (socket?.readyState !== WebSocket.OPEN) payload.say("bad", "Connect first.");
+  else if (said !== null) {
+    socket.send(said);
+    frames.add("out", said.buffer ?? said);
   }
-  const text = $("payload").value;
-  const binary = format() === "binary" ? fromHex(text) : null;
-  if (format() === "binary" && !binary) return;
-  socket.send(binary ?? text);
-  frames.add("out", binary ? binary.buffer : text);
-}
-
-// Which message a frame is
-
-function checkerOf(owner, message) {
-  if (!checkers.has(message)) checkers.set(message, checker(owner.root, message.payload ?? true));
-  return checkers.get(message);
-}
-
-/** {name, complaints}: no name where nothing fits, no complaints where there is nothing to compare with. */
-function judge(frame) {
-  if (frame.direction === "note" || frame.binary || frame.cut || !frame.context) return {};
-  const root = frame.context.home;
-  const said = frame.direction === "out" ? frame.context.channel.sent : frame.context.channel.received;
-  const candidates = said.filter((message) => message.payload !== undefined && checkerOf(root, message));
-  if (!candidates.length) return {};
-  let value;
-  try {
-    value = JSON.parse(frame.text);
-  } catch {
-    value = frame.text;
-  }
-  const fitting = candidates.find((message) => checkerOf(root, message)(value).length === 0);
-  if (fitting) return { name: fitting.name, complaints: [] };
-  const meant = candidates.length === 1 ? candidates[0] : candidates.find((message) => {
-    // The constant that tells messages apart stands in it
-    const example = sample(root.root, message.payload);
-    return ["type", "action", "event"].some((key) => value?.[key] !== undefined && value[key] === example?.[key]);
-  });
-  return meant ? { name: meant.name, complaints: checkerOf(root, meant)(value, { all: true }).slice(0, 5) } : { unknown: true };
-}
-
-function verdictWords({ name, complaints, unknown }) {
-  if (unknown) return [h("span.muted", "No message of the document looks like this.")];
-  if (!complaints || !name) return [];
-  return complaints.length ? [h("span.bad", `Does not fit ${name}: ${complaints.join("; ")}`)] : [h("span.good", `Fits ${name}`)];
 }

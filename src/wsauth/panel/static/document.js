@@ -1,5 +1,6 @@
 // An AsyncAPI 3 document as what a reader asks for: channels, what each side sends there, and the schemas of it. Nothing here touches the page.
 
+import { words } from "./dom.js";
 import { Validator } from "./vendor/json-schema.js";
 
 const own = (object, key) => (object != null && typeof object === "object" && Object.hasOwn(object, key) ? object[key] : undefined);
@@ -106,11 +107,10 @@ function readChannel(model, schemes, operations, id, raw) {
     const target = resolve(root, ref);
     return messages.find((message) => message.raw === target) ?? readMessage(root, typeof ref?.$ref === "string" ? lastSegment(ref.$ref) : "message", ref);
   };
-  const mine = operations.filter((operation) => operation.channel === id).map((operation) => ({
-    ...operation,
-    messages: (operation.messageRefs ? operation.messageRefs.map(byRef) : messages),
-    replies: operation.replyRefs.map(byRef),
-  }));
+  const mine = operations.filter((operation) => operation.channel === id).map((operation) => {
+    const said = operation.messageRefs ? operation.messageRefs.map(byRef) : messages;
+    return { ...operation, name: nameOf(operation, said), messages: said, replies: operation.replyRefs.map(byRef) };
+  });
   const servers = channel.servers ? list(channel.servers).map((server) => resolve(root, server)).filter(Boolean) : model.servers.map((server) => server.raw);
   const bindings = resolve(root, resolve(root, channel.bindings)?.ws) ?? {};
   return {
@@ -133,6 +133,12 @@ function readChannel(model, schemes, operations, id, raw) {
     codes: channel["x-wsauth-close-codes"] ? readCodes(channel["x-wsauth-close-codes"]) : model.codes,
     ...readSecurity(root, schemes, mine, servers, channel),
   };
+}
+
+/** What people call an operation: by its title, else by what it says. */
+function nameOf({ id, title, channel }, said) {
+  if (title || said.length === 1) return title || said[0].title || said[0].name;
+  return !said.length && [`${channel}_receive`, `${channel}_send`].includes(id) ? "Any message" : words(id);
 }
 
 /** Who may connect: what the channel says itself, else what its operations say, else its servers. */
