@@ -63,6 +63,19 @@ def test_each_finding_has_a_number_and_a_hint(path, number):
     )
 
 
+def test_session_key_in_any_query_is_found():
+    """However it was named: what counts is that the query holds it."""
+    (message,) = found("project.policies.key_in_plain_query")
+    assert message.id == "wsauth.W001"
+
+
+def test_any_host_beside_the_same_host_rule_is_found():
+    """DNS rebinding: Host and Origin are then whatever somebody's name server says."""
+    with override_settings(ALLOWED_HOSTS=["*"]):
+        assert [message.id for message in found("project.policies.good")] == ["wsauth.W003"]
+        assert found("project.policies.named_origins") == []
+
+
 def test_token_table_that_is_installed_is_no_finding():
     """Only its absence is."""
     assert found("project.policies.rest_token") == []

@@ -10,6 +10,7 @@ from channels.generic.http import AsyncHttpConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.testing import HttpCommunicator
 from django.contrib.auth.models import User
+from django.test import override_settings
 from django.urls import path
 from project.client import refusal, scope_of, socket
 from project.consumers import WhoAmI
@@ -17,10 +18,12 @@ from project.people import access_token, jwt, log_in, open_session
 from rest_framework.authtoken.models import Token
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from wsauth import Anonymous, AnyOrigin, ConfigurationError, Credentials, Identity
+from wsauth import Anonymous, AnyOrigin, ConfigurationError, Credentials, Identity, Origins
 from wsauth.django import (
+    AllowedHostsOriginValidator,
     AuthMiddlewareStack,
     CookieJWTAuthMiddleware,
+    OriginValidator,
     QueryTokenAuthMiddleware,
     SessionMiddlewareStack,
     SimpleJWTVerifier,
@@ -36,6 +39,7 @@ STACKS = [
     TokenAuthMiddleware,
     TokenOrSessionAuthMiddlewareStack,
 ]
+SESSIONS = [AuthMiddlewareStack, TokenOrSessionAuthMiddlewareStack]
 
 
 def app(stack, **options):
@@ -168,6 +172,51 @@ async def test_names_and_verifier_can_be_given(alice):
     for handshake in ({"query": "key=sesame"}, {"jwt": "sesame"}):
         assert (await scope_of(application, **handshake))["authenticated"] is True
     assert await refusal(application, query="key=open") == 4401
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("origin", ["https://app.example.com", "http://testserver:3000"])
+async def test_origin_validator_around_a_stack_decides_the_origin(stack, origin, alice):
+    """A page of another host that the validator names connects with its cookies, as it did before the change of imports."""
+    inner = stack(URLRouter([path("ws/", WhoAmI.as_asgi())]))
+    guarded = OriginValidator(inner, ["https://app.example.com", "http://testserver:3000"])
+    told = await scope_of(guarded, origin=origin, sessionid=await log_in(alice))
+    assert told["user"] == ("alice" if stack in SESSIONS else "AnonymousUser")
+    assert await refusal(guarded, origin="https://evil.example") == 1000
+    assert await refusal(inner, origin=origin) == 4403
+
+
+@pytest.mark.parametrize("stack", [AuthMiddlewareStack, TokenOrSessionAuthMiddlewareStack])
+@pytest.mark.parametrize("origin", ["http://evil.example", "https://testserver.evil.example", "null"])
+async def test_validator_that_lets_everybody_pass_gives_no_site_the_cookie(stack, origin, alice):
+    """ALLOWED_HOSTS = ["*"] is common behind a proxy, and names nobody: the stack's own rule holds."""
+    key = await log_in(alice)
+    for names in (["*"], ["*", "app.example.com"]):
+        with override_settings(ALLOWED_HOSTS=names):
+            communicator = socket(AllowedHostsOriginValidator(app(stack)), origin=origin, sessionid=key)
+            assert await communicator.connect() == (False, 4403)
+            await communicator.wait()
+            told = await scope_of(AllowedHostsOriginValidator(app(stack)), origin=None, sessionid=key)
+            assert told["user"] == "alice"
+
+
+async def test_query_token_inside_a_validator_is_taken_out_of_the_servers_scope(alice):
+    """The server logs the query string of the scope that it made."""
+    guarded = OriginValidator(app(QueryTokenAuthMiddleware), ["http://testserver"])
+    made = []
+
+    async def server(scope, receive, send):
+        made.append(scope)
+        await guarded(scope, receive, send)
+
+    told = await scope_of(server, origin="http://testserver", query=f"token={access_token(alice)}")
+    assert (told["user"], made[0]["query_string"]) == ("alice", b"")
+
+
+async def test_origin_rule_that_is_given_holds_inside_a_validator_too(alice):
+    """What the author wrote at the stack is not replaced by what stands around it."""
+    inner = AuthMiddlewareStack(URLRouter([path("ws/", WhoAmI.as_asgi())]), origins=Origins("https://app.example.com"))
+    assert await refusal(OriginValidator(inner, ["*"]), origin="http://testserver") == 4403
 
 
 def test_origin_rule_can_be_given_and_is_judged():

@@ -90,6 +90,16 @@ def test_python_blocks_run_in_the_order_of_their_page(page):
     in_python(f"{program_of(page)}\n{TESTS}")
 
 
+ASGI = [page for page in PAGES if any("get_asgi_application()" in block for block in blocks(page, "python"))]
+
+
+@pytest.mark.parametrize("page", ASGI, ids=lambda page: page.name)
+def test_an_asgi_module_can_be_imported_as_it_stands(page):
+    """A server imports `asgi.py` before anything has set Django up, and routing imports models."""
+    (block,) = (block for block in blocks(page, "python") if "get_asgi_application()" in block)
+    in_python(f"import os; del os.environ['DJANGO_SETTINGS_MODULE']\n{block}\nassert callable(application)")
+
+
 def program_of(page):
     return "\n".join(["import asyncio, django", "django.setup()", *blocks(page, "python")])
 

@@ -42,6 +42,15 @@ async def test_an_exception_in_the_block_restores_the_policy():
     assert isinstance(await POLICY.decide(Handshake("/")), Deny)
 
 
+@pytest.mark.parametrize(
+    ("policy", "who", "instead"), [(object(), Identity("a"), "Policy"), (POLICY, "alice", "Identity")]
+)
+def test_a_mix_up_says_what_to_write(policy, who, instead):
+    """The two arguments are easily confused with an application and a name."""
+    with pytest.raises(TypeError, match=instead), acting_as(policy, who):
+        pass
+
+
 def test_browser_headers_name_the_same_host():
     """They are what SameHost admits."""
     assert browser_headers("app.example.com", secure=True) == {

@@ -34,7 +34,9 @@ def one_line(text: str) -> str:
 def refused(deny: Deny, handshake: Handshake, incident_id: str, verb: str = "refused") -> None:
     """Log a refusal under its incident id, with the explanation that the client does not get."""
     origin_needed = deny.reason is Reason.FOREIGN_ORIGIN
-    level = logging.WARNING if origin_needed or deny.reason is Reason.UNAVAILABLE else logging.INFO
+    # What is only reported must be seen: most set-ups hide INFO, and silence would read as "nothing would be refused".
+    is_loud = origin_needed or deny.reason is Reason.UNAVAILABLE or verb != "refused"
+    level = logging.WARNING if is_loud else logging.INFO
     logger.log(
         level,
         "%s [%s] %s: path=%s client=%s scheme=%s %s",

@@ -13,9 +13,10 @@ from django.core.exceptions import FieldDoesNotExist
 from django.utils.module_loading import import_string
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.origins import SameHostOrAbsent
+from wsauth.core.locations import Query
+from wsauth.core.origins import SameHost, SameHostOrAbsent
 from wsauth.django.drf import DRFTokenVerifier
-from wsauth.django.sessions import SessionKeyInQuery
+from wsauth.django.sessions import SessionKeyInQuery, SessionVerifier
 from wsauth.django.spectacular import NAME, SpectacularSettings
 from wsauth.django.users import UserVerifier
 from wsauth.policy import Policy, ReportOnly
@@ -54,7 +55,8 @@ def _no_policy(path: object, found: object) -> CheckMessage:
 
 def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
     for scheme in policy.schemes:
-        if isinstance(scheme.location, SessionKeyInQuery):
+        in_query = isinstance(scheme.location, Query) and isinstance(scheme.verifier, SessionVerifier)
+        if in_query or isinstance(scheme.location, SessionKeyInQuery):
             yield Warning(
                 f"The scheme {scheme.name!r} of {path} takes session keys from the query, where proxies log them.",
                 hint='Prefer SessionCookie() on the same site, or a short-lived token in Query("token"). To keep it, keep'
@@ -78,6 +80,14 @@ def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
                 obj=path,
                 id="wsauth.E003",
             )
+    if isinstance(policy.origins, SameHost) and policy.ambient and "*" in settings.ALLOWED_HOSTS:
+        yield Warning(
+            f"{path} admits pages of the host that they connect to, and ALLOWED_HOSTS has '*': any host, also one that"
+            " somebody pointed at this server (DNS rebinding).",
+            hint='Name the hosts in ALLOWED_HOSTS, or write origins=Origins("https://app.example.com") in the policy.',
+            obj=path,
+            id="wsauth.W003",
+        )
     if isinstance(policy.origins, SameHostOrAbsent):
         yield Info(
             f"{path} verifies cookies without an Origin too (SameHostOrAbsent).",

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 from wsauth.asgi.log import shown
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.origins import Origin, host_matches, parse_host, parse_origin
+from wsauth.core.origins import Origin, OriginVerdict, host_matches, parse_host, parse_origin
 from wsauth.django.scope import DjangoScope
 
 if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
+    from wsauth.core.handshake import Handshake
 
 logger = logging.getLogger("wsauth")
+
+# A validator leaves this in the scope for the drop-in stacks inside it, where a pattern names the Origin: "*" names nobody,
+# and leaves the cookie to the stack's own rule. Clients cannot: what they send is in the headers.
+ADMITTED = "wsauth.origin_admitted"
 
 # Well-formed, and no page of anybody's: a sandboxed frame (RFC 6454 §7.1), and a file in an Android web view.
 _OPAQUE = ("null", "file://")
@@ -43,25 +48,37 @@ class OriginValidator:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             origins = [bytes(value) for name, value in scope.get("headers", ()) if bytes(name).lower() == b"origin"]
-            if not self._admits([origin.decode("latin-1") for origin in origins]):
+            is_admitted, is_named = self._judge([origin.decode("latin-1") for origin in origins])
+            if not is_admitted:
                 await self._deny(b", ".join(origins), receive, send)
                 return
+            if is_named:
+                scope[ADMITTED] = True  # not in a copy: query credentials are taken out of the server's own scope
         await self.application(scope, receive, send)
 
-    def _admits(self, presented: Sequence[str]) -> bool:
+    def _judge(self, presented: Sequence[str]) -> tuple[bool, bool]:
+        """Say whether the Origin is admitted, and whether by a pattern that names it rather than by "*"."""
         allowed = self.allowed_origins() if callable(self.allowed_origins) else self.allowed_origins
         patterns = [pattern.lower() for pattern in allowed]
         if not presented:
-            return "*" in patterns
+            return "*" in patterns, False
         origin = parse_origin(presented[0])
         if len(presented) > 1 or (origin is None and presented[0].lower() not in _OPAQUE):
-            return False
-        return "*" in patterns or (origin is not None and any(_matches(origin, pattern) for pattern in patterns))
+            return False, False
+        is_named = origin is not None and any(_matches(origin, pattern) for pattern in patterns)
+        return is_named or "*" in patterns, is_named
 
     async def _deny(self, origin: bytes, receive: Receive, send: Send) -> None:
         logger.warning("OriginValidator: Origin %s is not allowed; if the page is yours, add it", shown(origin))
         if (await receive())["type"] == "websocket.connect":
             await send({"type": "websocket.close"})
+
+
+class AdmittedOutside:
+    """The Origin rule of a drop-in stack inside one of these validators: it has judged the Origin already."""
+
+    def check(self, handshake: Handshake) -> OriginVerdict:
+        return OriginVerdict.ALLOWED
 
 
 def AllowedHostsOriginValidator(application: ASGIApp) -> OriginValidator:

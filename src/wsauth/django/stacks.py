@@ -8,6 +8,7 @@ New code writes its own `Policy`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -20,6 +21,7 @@ from wsauth.core.origins import OriginRule, SameHostOrAbsent
 from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import Verifier, VerifierFunction
 from wsauth.django.drf import DRFTokenVerifier
+from wsauth.django.origins import ADMITTED, AdmittedOutside
 from wsauth.django.scope import DjangoScope
 from wsauth.django.sessions import SessionCookie, SessionVerifier
 from wsauth.policy import Anonymous, Policy
@@ -123,16 +125,29 @@ class _Stack:
         self.inner = inner
         self.policy = policy
         self._websocket = WebSocketAuthMiddleware(inner, policy)
+        self._inside_validator = self._websocket
+        if isinstance(policy.origins, _SameHostOrAbsent):
+            self._inside_validator = WebSocketAuthMiddleware(inner, replace(policy, origins=AdmittedOutside()))
         self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._websocket if scope["type"] == "websocket" else self._http
-        await app(scope, receive, send)
+        if scope["type"] != "websocket":
+            await self._http(scope, receive, send)
+        elif ADMITTED in scope:
+            await self._inside_validator(scope, receive, send)
+        else:
+            await self._websocket(scope, receive, send)
+
+
+class _SameHostOrAbsent(SameHostOrAbsent):
+    """The rule where none is given. An OriginValidator around the stack replaces it, as its author expects."""
+
+    __slots__ = ()
 
 
 def _policy(schemes: list[SecurityScheme], anonymous: Anonymous, origins: OriginRule | None) -> Policy:
     # The communicator of Channels' tests sends no Origin; a browser always does, and is judged by it.
-    return Policy(schemes, origins=SameHostOrAbsent() if origins is None else origins, anonymous=anonymous)
+    return Policy(schemes, origins=_SameHostOrAbsent() if origins is None else origins, anonymous=anonymous)
 
 
 def _session() -> SecurityScheme:

@@ -22,5 +22,6 @@ async def identity(connection: HTTPConnection) -> Identity:
             "wsauth guards WebSocket routes only: this is an HTTP route, where FastAPI's own security classes apply"
         )
     raise RuntimeError(
-        "no wsauth policy guards this WebSocket; add app.add_middleware(WebSocketAuthMiddleware, policy=policy)"
+        "no wsauth policy guards this WebSocket; add app.add_middleware(WebSocketAuthMiddleware, policy=policy)."
+        " ReportOnly(policy) guards nothing: enforce the policy before routes ask for the identity"
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
     from wsauth.verifiers.material import KeyLike
 
+__all__ = ["JWKS", "JWTVerifier"]
+
 LoadUser = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
 

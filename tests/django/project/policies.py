@@ -10,6 +10,7 @@ from wsauth import (
     Credentials,
     Handshake,
     Identity,
+    Origins,
     Policy,
     Query,
     ReportOnly,
@@ -48,3 +49,9 @@ def session_app(
 
 async def verify_session(key: str) -> Identity | None:
     return await SessionVerifier().verify(Credentials(key), Handshake("/"))
+
+
+key_in_plain_query = Policy([SecurityScheme("sessionKey", Query("key"), SessionVerifier())])
+named_origins = Policy(
+    [SecurityScheme("session", SessionCookie(), SessionVerifier())], origins=Origins("https://a.example")
+)
