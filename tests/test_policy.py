@@ -239,6 +239,14 @@ async def test_bad_cookie_never_falls_through_to_the_next(anonymous: Anonymous, 
     assert second.asked == []
 
 
+@pytest.mark.parametrize("anonymous", list(Anonymous))
+@pytest.mark.parametrize("presented", [query, session])
+async def test_credential_that_a_verifier_calls_missing_is_refused_like_any_other(presented: Any, anonymous: Anonymous):
+    """It was presented, whatever the verifier says, and so makes nobody anonymous."""
+    scheme = presented(Spy(a=InvalidCredentials("no such user", Reason.MISSING)))
+    assert await outcome(Policy([scheme], anonymous=anonymous), cookies(session="a"), query="token=a") is Reason.MISSING
+
+
 @pytest.mark.parametrize("answer", [InvalidCredentials("the hash differs"), None, Identity.anonymous()])
 async def test_unknown_and_wrong_explicit_credentials_look_alike(answer: Any):
     """One reason for both, or the answer says which users exist; a verifier's anonymous identity admits nobody."""

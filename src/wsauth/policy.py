@@ -172,8 +172,8 @@ class Policy:
     async def _conclude(self, decision: Decision, handshake: Handshake, nobody: Identity | None = None) -> Decision:
         """Apply what holds for every decision: the anonymous mode, then `allow`."""
         if isinstance(decision, Deny):
-            if not self.anonymous.covers(decision.reason):
-                return decision
+            if not self.anonymous.covers(decision.reason) or (decision.reason is Reason.MISSING and decision.scheme):
+                return decision  # MISSING of a scheme is a verifier's word for a credential that was there
             if nobody is None:
                 nobody = self.framework.anonymous() if self.framework else Identity.anonymous()
             decision = Allow(replace(nobody, scheme=""))

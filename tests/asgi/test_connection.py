@@ -757,6 +757,15 @@ async def test_the_handshake_is_dropped_when_the_application_accepts():
     await live.over()
 
 
+async def test_the_handshake_is_dropped_when_the_application_refuses():
+    """Whoever keeps the scope of a connection that never was does not keep its credentials."""
+    live = await opened(Answers({"type": CLOSE}))
+    live.server.client_leaves()
+    await live.over()
+    assert live.connection.handshake is None
+    assert live.connection.server_scope is None
+
+
 async def test_ten_thousand_connections_leave_nothing():
     """Neither registry entries nor timers, tasks or objects."""
     seconds = iter(range(100_000))

@@ -124,6 +124,19 @@ async def test_the_deadline_includes_a_slow_accept():
     assert (server.types(), app.calls) == ([CLOSE], 0)
 
 
+async def test_the_deadline_includes_a_slow_verifier():
+    """Who is accepted is authenticated in time, or goes: a store that hangs does not keep the sockets open."""
+
+    async def slow(credentials):
+        await asyncio.sleep(3600)
+        return Identity("alice")
+
+    guarded = policy(slow)
+    server, app = await said(FIRST, guarded=guarded, leaves=False)
+    assert asyncio.get_running_loop().time() == pytest.approx(10)
+    assert (server.code, app.calls, len(guarded.connections)) == (4408, 0, 0)
+
+
 async def test_a_client_that_leaves_while_we_wait_costs_nothing():
     """No application, no close, no place among the pending."""
     guarded, server, app = policy(max_pending=1), FakeServer(), Echo()
@@ -157,6 +170,17 @@ async def test_a_credential_in_the_handshake_decides_alone():
     server, app = await said(guarded=policy(schemes=[named()]), scope=knocking())
     assert (server.types(), app.scope["user"].scheme) == ([ACCEPT], "key")
     server, app = await said(FIRST, guarded=policy(schemes=[named(verifier=nobody)]), scope=knocking())
+    assert (server.status, app.calls) == (401, 0)
+
+
+async def test_a_credential_in_the_handshake_that_is_called_missing_has_no_second_try():
+    """A verifier's word for it changes nothing: it was there, and is final."""
+
+    async def missing(credentials):
+        raise InvalidCredentials("no such user", Reason.MISSING)
+
+    guarded = policy(schemes=[named(verifier=missing)])
+    server, app = await said(FIRST, guarded=guarded, scope=knocking())
     assert (server.status, app.calls) == (401, 0)
 
 
@@ -216,6 +240,29 @@ async def test_the_sockets_that_wait_are_capped_and_the_oldest_goes():
     await asyncio.wait(tasks)
     assert {server.code for server in crowd[401:]} == {4408}
     assert len(middleware._pending) == 0
+
+
+async def test_the_sockets_that_are_being_verified_are_capped_too():
+    """They are accepted and not authenticated, whatever they have said."""
+
+    async def slow(credentials):
+        await asyncio.sleep(1)
+        return Identity("alice")
+
+    middleware = WebSocketAuthMiddleware(Echo(), policy(slow, max_pending=10))
+    crowd = [FakeServer() for _ in range(50)]
+    for server in crowd:
+        server.client_sends(FIRST)
+    tasks = [server.start(middleware, websocket_scope()) for server in crowd]
+    await turns(20)
+    assert len(middleware._pending) == 10
+    assert [server.code for server in crowd] == [4429] * 40 + [None] * 10
+    await asyncio.sleep(1)
+    await turns(20)
+    assert (middleware.app.calls, len(middleware._pending)) == (10, 0)
+    for server in crowd[40:]:
+        server.client_leaves()
+    await asyncio.wait(tasks)
 
 
 async def test_a_message_that_comes_as_it_is_evicted_counts():

@@ -1,6 +1,7 @@
 """The middleware: who reaches the application, with which scope of the server's, and what passes it by."""
 
 import asyncio
+import contextlib
 import copy
 import logging
 import time
@@ -44,6 +45,16 @@ from wsauth import (
     VerifierUnavailable,
     WebSocketAuthMiddleware,
 )
+
+# What it is made of
+
+
+@pytest.mark.parametrize("app", [None, [], Echo, "app"])
+def test_what_is_no_application_is_refused_at_start(app):
+    """A consumer class or a list of routes would fail at the first client that is let in."""
+    with pytest.raises(ConfigurationError, match=r"as_asgi\(\)"):
+        WebSocketAuthMiddleware(app, Policy([named()]))
+
 
 # Who reaches the application
 
@@ -222,7 +233,7 @@ def test_a_second_argument_that_is_no_policy_is_refused():
 # Deadlines of the handshake
 
 
-@pytest.mark.parametrize("expires_at", [-1.0, 0, 99.9, 100.0, float("-inf"), -1e30])
+@pytest.mark.parametrize("expires_at", [-1.0, 0, 99.9, 100.0, float("-inf"), -1e30, -(10**400)])
 async def test_an_identity_of_the_past_is_refused(expires_at):
     """What has expired by now does not connect, though its verifier said yes."""
     server, app = await _knocked_with(expires_at)
@@ -236,7 +247,7 @@ async def test_an_identity_that_expires_at_no_number_is_refused():
     assert server.status in (401, 503)
 
 
-@pytest.mark.parametrize("expires_at", [float("inf"), 1e30, 1e9])
+@pytest.mark.parametrize("expires_at", [float("inf"), 1e30, 1e9, 10**400])
 async def test_an_identity_of_the_far_future_ends_with_the_policy(expires_at):
     """`max_lifetime` bounds it."""
     server, app = await _knocked_with(expires_at)
@@ -564,6 +575,73 @@ async def test_a_handshake_that_is_looked_at_again_is_not_registered_meanwhile()
     assert (closed, verifier.calls, live.app.calls) == ([0, 0], 3, 1)
     live.server.client_leaves()
     await live.over()
+
+
+@pytest.mark.parametrize("stateful", [True, False])
+@pytest.mark.parametrize("when", ["before the nested policy", "while it decides"])
+async def test_a_revocation_by_the_nested_registry_after_the_outer_decision_lands(when, stateful):
+    """The nested policy asks no store again, so what came since the outer one asked refuses."""
+
+    async def revoke():
+        await nested.connections.revoke(subject="alice")
+
+    def revoking(app):
+        async def between(scope, receive, send):
+            if when == "before the nested policy":
+                await revoke()
+            await app(scope, receive, send)
+
+        return between
+
+    async def allow(identity, handshake):
+        if when == "while it decides":
+            await revoke()
+        return True
+
+    scheme = named(verifier=Verifying(stateful=stateful, issued_at=0.0))
+    nested = Policy([scheme], allow=allow)
+    server, app, _ = await through(Policy([scheme]), nested, between=revoking)
+    assert (server.code, app.calls) == (4410, 0)
+
+
+async def test_a_revocation_before_the_outer_decision_is_left_to_the_store():
+    """Of sessions the store knows better, also where the registry is the nested policy's."""
+    scheme = named(verifier=Verifying(stateful=True))
+    nested = Policy([scheme])
+    await nested.connections.revoke(subject="alice")
+    _, app, _ = await through(Policy([scheme]), nested)
+    assert app.calls == 1
+
+
+@pytest.mark.parametrize("patience", [None, 1])
+async def test_a_nested_policy_that_did_not_allow_is_asked_again(patience):
+    """Whether it refused or never came to an answer: only a policy that allowed lets its other applications run."""
+
+    async def slowly(identity, handshake):
+        await asyncio.sleep(2)
+        return False
+
+    nested = Policy([named()], allow=slowly)
+    first, second = Echo(), Echo()
+
+    async def either(scope, receive, send):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await WebSocketAuthMiddleware(first, nested)(scope, receive, send)
+        await WebSocketAuthMiddleware(second, nested)(scope, receive, send)
+
+    server = FakeServer()
+    await server.serve(WebSocketAuthMiddleware(either, Policy([named()])), knocking(server))
+    assert (server.status, first.calls, second.calls) == (403, 0, 0)
+
+
+async def test_a_nested_decision_takes_the_outer_policys_cookies_away():
+    """A cookie that the outer policy knows and did not take is not left beside the nested policy's token."""
+    outer = open_to_all(named(Cookie("session"), name="session"))
+    scope = websocket_scope(query_string=b"token=alice", headers=[(b"cookie", b"session=bob; theme=dark")])
+    _, app, _ = await through(outer, Policy([named(Query("token"), name="query")]), scope=scope)
+    assert app.scope["user"].subject == "alice"
+    assert (b"cookie", b"theme=dark") in app.scope["headers"]
 
 
 async def test_an_end_while_the_nested_policy_verifies_is_final():

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from fakes import FakeApplication, FakeServer, named, opened, websocket_scope
+from fakes import PAGE, FakeApplication, FakeServer, named, opened, websocket_scope
 
-from wsauth import Anonymous, Connection, FirstMessage, Header, Identity, Policy, Query, Subprotocol
+from wsauth import Anonymous, Connection, Cookie, FirstMessage, Header, Identity, Policy, Query, Subprotocol
 from wsauth.asgi.scope import hide_from_server
 
 
@@ -36,6 +36,13 @@ async def test_user_is_the_identity_where_there_is_no_object():
     scope = await scope_of(Policy([named(verifier=identified())]))
     assert scope["user"].is_authenticated
     assert scope["user"].display_name == "alice"
+
+
+async def test_a_cookie_that_looks_like_the_one_that_decided_is_not_there():
+    """What the application reads under the name is what was verified."""
+    lines = [(b"cookie", b"key=alice; \xa0key=eve")]
+    scope = await scope_of(Policy([named(Cookie("key"))]), key=None, origin=PAGE, headers=lines)
+    assert (b"cookie", b"key=alice") in scope["headers"]
 
 
 async def test_auth_says_authenticated():

@@ -17,6 +17,12 @@ def test_invalid_credentials_are_invalid_unless_they_say_more():
     assert InvalidCredentials("too old").detail == str(InvalidCredentials("too old")) == "too old"
 
 
+@pytest.mark.parametrize("kind", [InvalidCredentials, VerifierUnavailable])
+def test_detail_is_text_whatever_was_raised_with(kind: type[InvalidCredentials | VerifierUnavailable]):
+    """`raise InvalidCredentials(error)` refuses, rather than fail where the refusal is logged."""
+    assert kind(ValueError("too old")).detail == "too old"  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("reason", ["expired", 401, None])
 def test_reason_outside_the_table_is_refused_where_it_is_written(reason: Any):
     """A verifier that invents a reason fails there, and so refuses, rather than in the middle of an answer."""

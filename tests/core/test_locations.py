@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from core.handshakes import handshake_of, read, scope_of
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.handshake import Handshake
-from wsauth.core.locations import MAX_SECRET, Cookie, Header, Location, Query, Subprotocol, offer_subprotocols
+from wsauth.core.locations import (
+    MAX_SECRET,
+    Cookie,
+    Header,
+    Location,
+    Query,
+    Subprotocol,
+    offer_subprotocols,
+    strip_lookalike_cookies,
+)
 from wsauth.core.reasons import Reason
 
 MALFORMED = Reason.MALFORMED
@@ -485,6 +494,25 @@ def test_cookie_is_stripped_alone(lines: list[str], left: list[str]):
     """Every value of the name goes; the neighbours stay byte for byte."""
     scope = scope_of(*(("cookie", line) for line in lines), ("host", "a"))
     Cookie("jwt").strip(scope)
+    assert scope["headers"] == scope_of(*(("cookie", line) for line in left), ("host", "a"))["headers"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        (["jwt=good; \xa0jwt=evil"], ["jwt=good"]),
+        (["\xa0jwt=x; a=1; jwt\x0b=y; \x85jwt\x1f=z"], ["a=1"]),
+        (["\x0cjwt=x", "a=1"], ["a=1"]),
+        (
+            ['jwt\t=good;  a={"\xa0b=1": 2}; \xa0bare\xa0; c=\xa0'],
+            ['jwt\t=good;  a={"\xa0b=1": 2}; \xa0bare\xa0; c=\xa0'],
+        ),
+    ],
+)
+def test_cookie_that_only_looks_like_another_is_stripped(lines: list[str], left: list[str]):
+    """Django and Starlette would take it for the one that was verified, and the last one wins."""
+    scope = scope_of(*(("cookie", line) for line in lines), ("host", "a"))
+    strip_lookalike_cookies(scope)
     assert scope["headers"] == scope_of(*(("cookie", line) for line in left), ("host", "a"))["headers"]
 
 

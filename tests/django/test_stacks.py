@@ -117,6 +117,14 @@ async def test_token_beside_another_users_session_is_the_tokens_user(alice, bob,
 
 
 @pytest.mark.parametrize("place", [0, 1])
+async def test_token_is_without_a_session_that_its_stack_does_not_know(alice, bob, place):
+    """Nor is the key of Bob's session among the cookies of Alice, for whatever else would read it."""
+    handshake = {**presented(access_token(alice))[place], "sessionid": await log_in(bob)}
+    told = await scope_of(app([QueryTokenAuthMiddleware, CookieJWTAuthMiddleware][place]), **handshake)
+    assert (told["user"], told["session"], "sessionid" in told["cookies"]) == ("alice", {}, False)
+
+
+@pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("kind", ["expired", "text for a date", "refresh", "inactive", "forged", "irregular"])
 async def test_token_that_is_no_good_refuses_whatever_stands_beside_it(alice, bob, place, kind):
     """An expired or wrong token never makes anybody Bob, nor anonymous."""

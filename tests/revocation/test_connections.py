@@ -134,6 +134,50 @@ async def test_a_revocation_is_remembered_as_long_as_tokens_live(connections, cl
     assert sum(map(len, connections._records.values())) == len(connections._in_order) == 1
 
 
+async def test_a_revocation_is_remembered_as_long_as_a_token_that_was_seen(connections, clock):
+    """A `remember` that is too short does not bring a revoked token back to life."""
+    opened(connections, issued_at=clock(), expires_at=clock() + 500)
+    opened(connections, "bob", stateful=True, expires_at=clock() + 9000)  # which the store knows of
+    await connections.revoke(subject="alice")
+    clock.advance(499)
+    await connections.revoke(subject="carol")
+    assert opened(connections)[1] is Standing.REVOKED
+    clock.advance(1)
+    await connections.revoke(subject="carol")
+    assert opened(connections)[1] is Standing.GOOD
+    opened(connections, expires_at=10**400)
+    await connections.revoke(subject="alice")
+
+
+async def test_a_revocation_takes_the_place_of_an_earlier_one(connections, clock):
+    """Who logs out again and again costs one record, and no handshake looks through more."""
+    for _ in range(100):
+        clock.advance(0.1)
+        await connections.revoke(subject="alice")
+        await connections.revoke(subject="alice", token_id="t")
+    assert (len(connections._in_order), sum(map(len, connections._records.values()))) == (2, 2)
+    assert opened(connections, issued_at=clock() - 5)[1] is Standing.REVOKED
+    assert opened(connections, issued_at=clock() + 1)[1] is Standing.GOOD
+
+
+async def test_a_revocation_under_a_clock_set_back_weakens_no_earlier_one(connections, clock):
+    """What was issued up to the earlier one stays refused."""
+    await connections.revoke(subject="alice")
+    issued_at = clock()
+    clock.advance(-60)
+    await connections.revoke(subject="alice")
+    assert opened(connections, issued_at=issued_at)[1] is Standing.REVOKED
+
+
+async def test_a_position_holds_for_every_registry(connections):
+    """A connection notes it once, before it knows where it will stand."""
+    position = connections.position
+    other = Connections()
+    await other.revoke(subject="alice")
+    assert other.open(Socket(), Identity("alice"), position, stateful=True) is Standing.LOOK_AGAIN
+    assert other.open(Socket(), Identity("alice"), connections.position, stateful=True) is Standing.GOOD
+
+
 async def test_a_session_is_looked_at_again_only_for_what_came_meanwhile(connections):
     """The store knows of every revocation before the position that was noted."""
     before = connections.position

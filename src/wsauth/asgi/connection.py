@@ -27,8 +27,6 @@ from wsauth.core.reasons import Reason
 from wsauth.revocation.connections import Connections, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from wsauth.asgi.refusal import Delivery
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
     from wsauth.asgi.wire import Wire
@@ -48,7 +46,7 @@ class Connection:
     """One live connection. `identity` is who it belongs to; `end` closes it, from any thread.
 
     `handshake` and `server_scope` hold credentials. They are there for nested policies, until the application accepts;
-    so is `answer`, which is what the application may still answer to the handshake.
+    so is `answer`, which is what the application may still answer to the handshake. `policies` are those that admitted it.
     """
 
     __slots__ = (
@@ -73,6 +71,7 @@ class Connection:
         "id",
         "identity",
         "policies",
+        "position",
         "scheme",
         "server_scope",
     )
@@ -81,6 +80,7 @@ class Connection:
         self.id = secrets.token_hex(4)
         self.identity = Identity.anonymous()
         self.scheme: SecurityScheme | None = None
+        self.position = 0  # the newest revocation when the identity was verified
         self.policies: list[Policy] = []
         self.handshake: Handshake | None = handshake
         self.server_scope: Scope | None = scope
@@ -111,22 +111,18 @@ class Connection:
 
     # Whom it belongs to, and for how long
 
-    def positions(self, connections: Connections) -> Mapping[Connections, int]:
-        """Return the registries that it stands in and is to stand in, each with its newest revocation."""
-        return {registry: registry.position for registry in (*self._registries, connections)}
-
-    def belong_to(self, allow: Allow, positions: Mapping[Connections, int]) -> Standing:
+    def belong_to(self, allow: Allow, connections: Connections, position: int) -> Standing:
         """Take the identity and register under it everywhere, without an await between, unless it was revoked meanwhile.
 
-        `positions` were noted before the identity was verified.
+        `position` was noted before the identity was verified.
         """
         stateful = allow.scheme is not None and allow.scheme.stateful
-        for registry, position in positions.items():
-            self._registries.add(registry)
+        self._registries.add(connections)
+        for registry in self._registries:
             standing = registry.open(self, allow.identity, position, stateful=stateful)
             if standing is not Standing.GOOD:
                 return standing
-        self.identity, self.scheme = allow.identity, allow.scheme
+        self.identity, self.scheme, self.position = allow.identity, allow.scheme, position
         if self.answer is not None and allow.scheme is not None and isinstance(allow.scheme.location, Subprotocol):
             self.answer.marker = allow.scheme.location.marker
         return Standing.GOOD
@@ -198,15 +194,14 @@ class Connection:
 
     # Before the application runs
 
-    def adopt(self, policy: Policy, delivery: Delivery) -> None:
-        """Let a policy decide about this connection, and how it is refused."""
-        self.policies.append(policy)
-        self._wire.delivery = delivery
-
     @property
     def delivery(self) -> Delivery:
         """How a refusal reaches this client."""
         return self._wire.delivery
+
+    @delivery.setter
+    def delivery(self, delivery: Delivery) -> None:
+        self._wire.delivery = delivery
 
     async def accept_for_application(self, subprotocol: str | None) -> None:
         """Accept before the application exists, for a first message. Its own accept will be absorbed."""
@@ -238,6 +233,7 @@ class Connection:
             logger.debug("connection %s: the application left with %s", self.id, type(error).__name__)
         finally:
             self._closed()  # an end that comes now is too late
+            self.handshake = self.server_scope = None  # of a connection that was never accepted
             if self._closing is not None:
                 await asyncio.wait({self._closing}, timeout=CLOSE_TIMEOUT)
         if self._closing is not None and self.answer is None and not self._was_waiting:

@@ -1,7 +1,7 @@
 """Authentication by the first message: wsauth plays the server until the client has said who it is.
 
-It accepts before the application exists, waits for one text message under an absolute deadline, and leaves whatever
-follows for the application. Sockets that wait here are rationed by `Pending`.
+It accepts before the application exists, waits for one text message, has it judged, all under an absolute deadline, and
+leaves whatever follows for the application. Sockets that wait here, also for a verifier, are rationed by `Pending`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from wsauth.asgi.pending import Pending
-from wsauth.core.decision import Deny
+from wsauth.core.decision import Decision, Deny
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.first_message import FirstMessage
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from wsauth.asgi.connection import Connection
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
@@ -24,9 +26,14 @@ if TYPE_CHECKING:
 
 
 async def ask(
-    connection: Connection, scheme: SecurityScheme, policy: Policy, handshake: Handshake, pending: Pending
-) -> Credentials | Deny | None:
-    """Accept and read the credential from the first message. None: the client left without a word."""
+    connection: Connection,
+    scheme: SecurityScheme,
+    policy: Policy,
+    handshake: Handshake,
+    pending: Pending,
+    judge: Callable[[Credentials], Awaitable[Decision]],
+) -> Decision | None:
+    """Accept, read the credential from the first message and judge it. None: the client left without a word."""
     location = scheme.location
     assert isinstance(location, FirstMessage)
     try:
@@ -34,16 +41,15 @@ async def ask(
             with pending.wait(handshake.client, timeout) as waiting:
                 await connection.accept_for_application(_subprotocol(policy, handshake))
                 message = await connection.receive_first()
-    except TimeoutError:
-        return Deny(Reason.TOO_MANY if waiting.evicted else Reason.TIMEOUT, "no first message in time", scheme.name)
-    except OSError:
-        return None
-    if message["type"] != "websocket.receive":
-        return None
-    try:
-        return location.parse(message.get("text"))
+                if message["type"] != "websocket.receive":
+                    return None
+                return await judge(location.parse(message.get("text")))
     except InvalidCredentials as error:
         return Deny(error.reason, error.detail, scheme.name)
+    except TimeoutError:
+        return Deny(Reason.TOO_MANY if waiting.evicted else Reason.TIMEOUT, "not authenticated in time", scheme.name)
+    except OSError:
+        return None
 
 
 def _subprotocol(policy: Policy, handshake: Handshake) -> str | None:

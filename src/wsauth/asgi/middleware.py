@@ -15,7 +15,6 @@ from wsauth.asgi.pending import Pending
 from wsauth.asgi.refusal import Delivery
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
-from wsauth.core.credentials import Credentials
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.handshake import Handshake
@@ -25,6 +24,7 @@ from wsauth.revocation.connections import Standing
 
 if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
+    from wsauth.core.credentials import Credentials
     from wsauth.core.identity import Identity
 
 Decide = Callable[[], Awaitable[Decision]]
@@ -45,6 +45,12 @@ class WebSocketAuthMiddleware:
             raise ConfigurationError(
                 f"WebSocketAuthMiddleware(app, {policy!r}): the second argument is a Policy;"
                 " write WebSocketAuthMiddleware(app, policy) or app.add_middleware(WebSocketAuthMiddleware, policy=policy)"
+            )
+        if not callable(app) or (isinstance(app, type) and not hasattr(app, "__await__")):  # as Starlette's endpoints
+            what = f"the class {app.__name__}" if isinstance(app, type) else f"a {type(app).__name__}"
+            raise ConfigurationError(
+                f"WebSocketAuthMiddleware({what}, policy): the first argument is an ASGI application; write"
+                " Consumer.as_asgi() for a consumer, URLRouter([...]) for routes"
             )
         self.app = app
         self.policy = policy
@@ -76,11 +82,11 @@ class WebSocketAuthMiddleware:
         if connect["type"] != "websocket.connect":
             return
         connection = Connection(handshake, scope, receive, connect, Wire(send, delivery))
-        connection.policies.append(policy)
         del handshake  # only the connection holds it, and only until the application accepts
         try:
             if await self._admit(connection, policy):
-                await connection.run(self.app, for_application(scope, connection, policy))
+                connection.policies.append(policy)
+                await connection.run(self.app, for_application(scope, connection))
         finally:
             connection.release()
 
@@ -91,15 +97,16 @@ class WebSocketAuthMiddleware:
         if policy not in connection.policies:
             if connection.handshake is None or connection.server_scope is None:
                 raise RuntimeError("a nested policy cannot decide after the application has accepted the connection")
-            connection.adopt(policy, Delivery.to(connection.handshake, scope, policy, self._pending))
+            connection.delivery = Delivery.to(connection.handshake, scope, policy, self._pending)
             hide_from_server(connection.server_scope, policy)
             outer = connection.identity
             if not await self._admit(connection, policy):
                 return
+            connection.policies.append(policy)  # not before: who asks again is decided again
             if connection.identity is outer:
-                scope = without_credentials(scope, connection, policy)
+                scope = without_credentials(scope, connection)
             else:
-                scope = for_application(scope, connection, policy)
+                scope = for_application(scope, connection)
         await self.app(scope, receive, send)
 
     async def _admit(self, connection: Connection, policy: Policy) -> bool:
@@ -119,41 +126,55 @@ class WebSocketAuthMiddleware:
     async def _decide(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision | None:
         """Decide by the handshake, else by the first message where the policy has one. None: the client has left."""
         if connection.identity.is_authenticated:
-            narrow = partial(policy.narrow, connection.identity, connection.scheme, handshake)
-            return await self._open(connection, policy, narrow)
+            return await self._narrow(connection, policy, handshake)
         decision = await self._open(connection, policy, partial(policy.decide, handshake))
         scheme = policy.first_message
-        if scheme is None or not isinstance(decision, Deny) or decision.reason is not Reason.MISSING:
+        if scheme is None or not isinstance(decision, Deny) or decision.reason is not Reason.MISSING or decision.scheme:
             return decision
-        answer = await ask(connection, scheme, policy, handshake, self._pending)
-        if isinstance(answer, Credentials):
-            return await self._open(connection, policy, partial(policy.verify, scheme, answer, handshake))
-        return answer
+
+        async def judge(credentials: Credentials) -> Decision:
+            return await self._open(connection, policy, partial(policy.verify, scheme, credentials, handshake))
+
+        return await ask(connection, scheme, policy, handshake, self._pending, judge)
+
+    async def _narrow(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision:
+        """Decide about the outer identity. Its verifier is not asked again, so what was revoked since counts."""
+        decision = await policy.narrow(connection.identity, connection.scheme, handshake)
+        if isinstance(decision, Deny):
+            return decision
+        revoked = Deny(Reason.REVOKED, "revoked since the outer policy verified it", decision.identity.scheme)
+        return self._settle(connection, policy, decision, connection.position) or revoked
 
     async def _open(self, connection: Connection, policy: Policy, decide: Decide) -> Decision:
-        """Decide, register the connection and arm its deadline, or say what was revoked or has expired meanwhile."""
+        """Decide, until no revocation came meanwhile that the verifier may not have seen."""
         for _ in range(MAX_LOOKS):
-            # Before verifying: a revocation that comes meanwhile must be seen.
-            positions = connection.positions(policy.connections)
+            position = policy.connections.position
             decision = await decide()
-            if isinstance(decision, Deny):
-                return decision
-            seconds = self._lifetime(decision.identity, policy)
-            if not seconds > 0:
-                return Deny(Reason.EXPIRED, "the identity has expired", decision.identity.scheme)
-            standing = connection.belong_to(decision, positions)
-            if standing is Standing.GOOD:
-                connection.end_after(seconds)
-                return decision
-            if standing is Standing.REVOKED:
-                return Deny(Reason.REVOKED, "revoked since it was issued", decision.identity.scheme)
+            settled = decision if isinstance(decision, Deny) else self._settle(connection, policy, decision, position)
+            if settled is not None:
+                return settled
         return Deny(Reason.UNAVAILABLE, "revoked again and again during the handshake")
+
+    def _settle(self, connection: Connection, policy: Policy, allow: Allow, position: int) -> Decision | None:
+        """Register the connection and arm its deadline, or say what was revoked or has expired. None: look again."""
+        seconds = self._lifetime(allow.identity, policy)
+        if not seconds > 0:
+            return Deny(Reason.EXPIRED, "the identity has expired", allow.identity.scheme)
+        standing = connection.belong_to(allow, policy.connections, position)
+        if standing is Standing.REVOKED:
+            return Deny(Reason.REVOKED, "revoked since it was issued", allow.identity.scheme)
+        if standing is Standing.LOOK_AGAIN:
+            return None
+        connection.end_after(seconds)
+        return allow
 
     def _lifetime(self, identity: Identity, policy: Policy) -> float:
         """Return how many seconds the identity may stay connected: none where it has expired."""
         if identity.expires_at is None:
             return policy.max_lifetime
-        return min(identity.expires_at - self._clock(), policy.max_lifetime)
+        now = self._clock()
+        # Compared first: an int may be too big to subtract a float from.
+        return min(max(identity.expires_at, now), now + policy.max_lifetime) - now
 
     def _warn_of_copies(self, scope: Scope, policy: Policy) -> None:
         """Say once that a router further out keeps query credentials in the scope that the server logs."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wsauth.core.handshake import Handshake
-from wsauth.core.locations import Query, offer_subprotocols
+from wsauth.core.locations import Query, offer_subprotocols, strip_lookalike_cookies
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -38,14 +38,15 @@ def hide_from_server(scope: Scope, policy: Policy) -> None:
             scheme.strip(scope)
 
 
-def without_credentials(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
-    """Copy the scope for the application without the credentials that the policy knows.
+def without_credentials(scope: Scope, connection: Connection) -> dict[str, Any]:
+    """Copy the scope for the application without the credentials that its policies know.
 
     The cookie that decided stays, as the application sees it over HTTP too. One that did not decide goes: another session
     middleware further in would read it, and give a token's connection somebody else's session.
     """
     child = dict(scope)
-    for scheme in policy.schemes:
+    strip_lookalike_cookies(child)
+    for scheme in (scheme for policy in connection.policies for scheme in policy.schemes):
         if not scheme.ambient or connection.scheme not in (None, scheme):
             scheme.strip(child)
     answer = connection.answer
@@ -59,15 +60,16 @@ def without_credentials(scope: Scope, connection: Connection, policy: Policy) ->
     return child
 
 
-def for_application(scope: Scope, connection: Connection, policy: Policy) -> dict[str, Any]:
+def for_application(scope: Scope, connection: Connection) -> dict[str, Any]:
     """Copy the scope for the application: the identity in, the credentials out."""
-    child = without_credentials(scope, connection, policy)
+    child = without_credentials(scope, connection)
     identity = connection.identity
     authenticated = ["authenticated"] if identity.is_authenticated else []
     child["auth"] = Granted([*authenticated, *sorted(identity.scopes)])
     child["user"] = identity.user if identity.user is not None else identity
     child.update(identity.scope)
-    if policy.framework is not None:
-        child.update(policy.framework.entries(connection, child))
+    frameworks = {type(found): found for policy in connection.policies if (found := policy.framework) is not None}
+    for framework in frameworks.values():
+        child.update(framework.entries(connection, child))
     child[KEY] = connection
     return child

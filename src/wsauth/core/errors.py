@@ -23,7 +23,7 @@ class InvalidCredentials(Exception):
         if not isinstance(reason, Reason):
             raise TypeError(f"InvalidCredentials(reason={reason!r}): write a member of Reason, such as Reason.EXPIRED")
         super().__init__(detail)
-        self.detail = detail
+        self.detail = str(detail)  # `raise InvalidCredentials(error)` is what people write
         self.reason = reason
 
 
@@ -35,7 +35,7 @@ class VerifierUnavailable(Exception):
 
     def __init__(self, detail: str = "", retry_after: float = 5) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = str(detail)
         self.retry_after = max(1, int(retry_after))  # RFC 9110 §10.2.3: whole seconds
 
 

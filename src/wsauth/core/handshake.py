@@ -17,6 +17,8 @@ _TLS = ("https", "wss")
 class Handshake:
     """What the client sent to open the connection.
 
+    `path` is as it came. Routers take prefixes and slashes off before they match ("//admin" is "admin" to Channels), so what
+    only some may reach needs a policy of its own, around it: comparing paths misses one.
     Query string and headers may hold credentials and are left out of `repr`. `subprotocols` is None where the
     client's offer is not a valid list of distinct tokens (RFC 6455 §4.1), and an empty tuple where there was no offer;
     `offered` is the offer as it came.

@@ -15,7 +15,7 @@ from wsauth.core.handshake import Handshake, is_token
 from wsauth.core.location import MAX_SECRET, Location, credentials, is_visible, malformed, presents
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from wsauth.core.credentials import Credentials
 
@@ -31,6 +31,7 @@ __all__ = [
     "offer_subprotocols",
     "read_cookie",
     "strip_cookie",
+    "strip_lookalike_cookies",
 ]
 
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 9110 §11.2, the b64token of RFC 6750 §2.1
@@ -69,7 +70,9 @@ class Query:
             scope["query_string"] = b"&".join(kept)
 
     def _owns(self, part: bytes) -> bool:
-        return _unquote(part.partition(b"=")[0]) == self.name
+        name = part.partition(b"=")[0]
+        # By its length first: a long query of small parts would take long to decode.
+        return len(self.name) <= len(name) <= 3 * len(self.name) and _unquote(name) == self.name
 
 
 def _unquote(value: bytes) -> str:
@@ -170,11 +173,23 @@ class Cookie:
 
 def strip_cookie(scope: MutableMapping[str, Any], name: str) -> None:
     """Take one cookie out of a scope's Cookie lines; the others stay as they were sent."""
+    _keep_cookies(scope, lambda pair: pair.partition("=")[0].strip(" \t") != name)
+
+
+def strip_lookalike_cookies(scope: MutableMapping[str, Any]) -> None:
+    """Take cookies out that frameworks take for another: they strip all that Unicode calls white space from a name.
+
+    `read_cookie` does not, so the application would read another value than the one that was verified.
+    """
+    _keep_cookies(scope, lambda pair: "=" not in pair or (name := pair.partition("=")[0]).strip() == name.strip(" \t"))
+
+
+def _keep_cookies(scope: MutableMapping[str, Any], keep: Callable[[str], bool]) -> None:
     headers = []
     for key, value in scope.get("headers", ()):
         if bytes(key).lower() == b"cookie":
             parts = bytes(value).split(b";")
-            kept = [part for part in parts if part.partition(b"=")[0].strip(b" \t") != name.encode("ascii")]
+            kept = [part for part in parts if keep(part.decode("latin-1"))]
             if not kept:
                 continue
             value = value if len(kept) == len(parts) else b";".join(kept).lstrip(b" ")

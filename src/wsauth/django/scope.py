@@ -14,6 +14,7 @@ from django.http.cookie import parse_cookie
 from django.utils.functional import LazyObject
 
 from wsauth.core.identity import Identity
+from wsauth.core.locations import strip_cookie
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -47,7 +48,16 @@ class DjangoScope:
             session = empty_session()
         if connection.identity.is_authenticated:
             end_with(session, connection)
-        return {"user": ScopeUser(connection), "session": session, "cookies": cookies(scope)}
+        child = {"headers": scope.get("headers", ())}
+        if connection.identity.is_authenticated and not _decided_by_session(connection):
+            strip_cookie(child, settings.SESSION_COOKIE_NAME)
+        return {**child, "user": ScopeUser(connection), "session": session, "cookies": cookies(child)}
+
+
+def _decided_by_session(connection: Connection) -> bool:
+    """Whether the session decided, or a token in a cookie of its name: any other session's key is somebody else's."""
+    location = connection.scheme.location if connection.scheme is not None else None
+    return "session" in connection.identity.scope or getattr(location, "name", None) == settings.SESSION_COOKIE_NAME
 
 
 class ScopeUser(LazyObject):  # type: ignore[misc]  # Django has no types

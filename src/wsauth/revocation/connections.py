@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.reasons import Reason
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 KINDS = ("subject", "session_id", "token_id")
+_LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
 
 
 class Live(Protocol):
@@ -49,8 +50,11 @@ class Connections:
     """The live connections of one policy, in this process.
 
     `remember` is how long (seconds) a revocation is held against stateless credentials: as long as the longest token
-    lives. `clock` gives POSIX seconds.
+    lives. A token that is seen to live longer extends it. `clock` gives POSIX seconds.
     """
+
+    _newest: ClassVar[int] = 0
+    _numbering: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, *, remember: float = 24 * 3600.0, clock: Callable[[], float] = time.time) -> None:
         if not remember >= 1:
@@ -62,22 +66,26 @@ class Connections:
         self._lock = threading.Lock()
         self._keys: dict[Live, tuple[Key, ...]] = {}
         self._live: dict[Key, set[Live]] = {}
-        self._records: dict[Key, deque[_Record]] = {}
-        self._in_order: deque[Key] = deque()  # where the records went, oldest first
-        self._number = 0
+        self._records: dict[Key, dict[frozenset[Key], _Record]] = {}  # by one of the keys that they match
+        self._in_order: OrderedDict[frozenset[Key], _Record] = OrderedDict()  # oldest first
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @property
     def position(self) -> int:
-        """The number of the newest revocation. Note it before verifying, and hand it to `open`."""
-        return self._number
+        """The number of the newest revocation. Note it before verifying, and hand it to `open`.
+
+        All registries count together: one note serves also those that a connection comes to stand in later.
+        """
+        return Connections._newest
 
     def open(self, connection: Live, identity: Identity, position: int, *, stateful: bool) -> Standing:
         """Register a connection under its identity, and under no other, unless that was revoked meanwhile."""
         keys = tuple(_keys(identity))
         with self._lock:
+            if not stateful and identity.expires_at is not None:
+                self._remember = max(self._remember, min(identity.expires_at, _LATEST) - self._clock())
             standing = self._standing(keys, identity, position, stateful)
             if standing is Standing.GOOD:
                 self._remove(connection)
@@ -116,8 +124,9 @@ class Connections:
         """
         match = _match(subject, session_id, token_id)
         with self._lock:
-            self._number += 1
-            self._record(_Record(match, self._clock(), self._number))
+            with self._numbering:
+                number = Connections._newest = Connections._newest + 1
+            self._record(_Record(match, self._clock(), number))
             found = self._matching(match)
         return _end(found)
 
@@ -131,7 +140,7 @@ class Connections:
     def _standing(self, keys: tuple[Key, ...], identity: Identity, position: int, stateful: bool) -> Standing:
         held = set(keys)
         standing = Standing.GOOD
-        for record in (record for key in keys for record in self._records.get(key, ())):
+        for record in (record for key in keys for record in self._records.get(key, {}).values()):
             if not record.match <= held:
                 continue
             if stateful:
@@ -144,15 +153,28 @@ class Connections:
         return set.intersection(*(self._live.get(key, set()) for key in match))
 
     def _record(self, record: _Record) -> None:
-        """Remember a revocation, and forget those that no living token can be as old as."""
-        key = min(record.match)
-        self._records.setdefault(key, deque()).append(record)
-        self._in_order.append(key)
-        while (records := self._records[oldest := self._in_order[0]])[0].at <= record.at - self._remember:
-            self._in_order.popleft()
-            records.popleft()
+        """Remember a revocation in place of an earlier one of the same, and forget what no living token can be as old as."""
+        before = self._forget(record.match)
+        if before is not None and before.at > record.at:  # the clock was set back
+            record = replace(record, at=before.at)
+        self._records.setdefault(_home(record.match), {})[record.match] = record
+        self._in_order[record.match] = record
+        while (oldest := next(iter(self._in_order.values()))).at <= record.at - self._remember:
+            self._forget(oldest.match)
+
+    def _forget(self, match: frozenset[Key]) -> _Record | None:
+        record = self._in_order.pop(match, None)
+        if record is not None:
+            records = self._records[_home(match)]
+            del records[match]
             if not records:
-                del self._records[oldest]
+                del self._records[_home(match)]
+        return record
+
+
+def _home(match: frozenset[Key]) -> Key:
+    """The key that a record is kept under: a user has many sessions and tokens, and each of these one user."""
+    return min(match, key=lambda key: (key[0] == "subject", key))
 
 
 def _issued_after(at: float, identity: Identity) -> bool:
