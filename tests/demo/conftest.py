@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from chromium import launched
 
 from demo.browsing import Demo, Visitor
 
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 START = 60  # seconds until a demo must have printed its address
 
 
@@ -67,13 +66,8 @@ def demo(request: pytest.FixtureRequest, demos: dict[str, Demo]) -> Demo:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or CHROMIUM
-    if not Path(executable).exists():
-        pytest.fail("these tests need Chromium: `apt-get install chromium`, or set CHROMIUM to its path")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from wsauth.asyncapi.model import Example, Message, Operation
+from wsauth.asyncapi.model import Action, Example, Message, Operation
 from wsauth.core.errors import ConfigurationError
 
 ATTRIBUTE = "__wsauth_asyncapi__"
@@ -82,24 +82,7 @@ def document_action(
 
     def decorate(function: F) -> F:
         name = action if action is not None else _inferred(where, function)
-        summary_, description_, docstring = _prose(function, summary, description)
-        return _attach(
-            function,
-            Record(
-                Operation(
-                    action="receive",
-                    name=name,
-                    message=Message(name=name, **shared),
-                    replies=replies,
-                    tags=shared["tags"],
-                    deprecated=deprecated,
-                    summary=summary_,
-                    description=description_,
-                ),
-                discriminator,
-                docstring,
-            ),
-        )
+        return _document(function, "receive", name, shared, (summary, description), discriminator, replies)
 
     return decorate
 
@@ -128,25 +111,33 @@ def document_event(
     shared = _shared(f"@document_event({event_type!r})", payload, examples, deprecated, tags, content_type)
 
     def decorate(function: F) -> F:
-        summary_, description_, docstring = _prose(function, summary, description)
-        return _attach(
-            function,
-            Record(
-                Operation(
-                    action="send",
-                    name=event_type,
-                    message=Message(name=event_type, **shared),
-                    tags=shared["tags"],
-                    deprecated=deprecated,
-                    summary=summary_,
-                    description=description_,
-                ),
-                discriminator,
-                docstring,
-            ),
-        )
+        return _document(function, "send", event_type, shared, (summary, description), discriminator)
 
     return decorate
+
+
+def _document(
+    function: F,
+    action: Action,
+    name: str,
+    shared: Mapping[str, Any],
+    prose: tuple[str, str],
+    discriminator: str | _Default | None,
+    replies: tuple[Message, ...] = (),
+) -> F:
+    """Attach what both decorators say; `shared` are the members of the message, `prose` its summary and description."""
+    summary, description, docstring = _prose(function, *prose)
+    operation = Operation(
+        action=action,
+        name=name,
+        message=Message(name=name, **shared),
+        replies=replies,
+        tags=shared["tags"],
+        deprecated=shared["deprecated"],
+        summary=summary,
+        description=description,
+    )
+    return _attach(function, Record(operation, discriminator, docstring))
 
 
 def documented(
