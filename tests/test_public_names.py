@@ -11,7 +11,7 @@ import pytest
 import wsauth
 
 SUBMODULES = {"asgi", "core", "policy", "revocation", "verifiers", "testing", "asyncapi", "panel", "cli"}
-SUBMODULES |= {"django", "starlette", "redis"}
+SUBMODULES |= {"django", "starlette", "redis", "prometheus"}
 
 
 @pytest.mark.parametrize("name", wsauth.__all__)

@@ -21,6 +21,7 @@ OPTIONAL = {  # what a room may import beside the standard library
     "django": DJANGO | {"joserfc", "jwt", "drf_spectacular", "yaml"},
     "starlette": {"starlette", "fastapi", "itsdangerous"},
     "redis": {"redis"},
+    "prometheus": {"prometheus_client"},
     "testing": {"django", "channels", "starlette", "joserfc", "httpx"},
     "cli": {"yaml"},
 }
@@ -37,6 +38,7 @@ BELOW = {  # the rooms that a room may import, besides itself
     "django": ENFORCING | {"asyncapi", "panel"},
     "starlette": ENFORCING | {"asyncapi", "panel"},
     "redis": ENFORCING,
+    "prometheus": CORE,
     "testing": ENFORCING | {"django", "starlette"},
     "cli": ENFORCING | {"asyncapi"},
     "__main__": {"cli"},

@@ -89,9 +89,9 @@ async def logout_everywhere(request):
     if not user.is_authenticated:
         return refuse(401, "log in first")
     await sync_to_async(delete_sessions)(user)
-    closed = await policy.connections.revoke(subject=str(user.pk))
+    receipt = await policy.connections.revoke(subject=str(user.pk))
     await alogout(request)
-    return JsonResponse({"closed": closed})
+    return JsonResponse({"closed": receipt.closed})
 
 
 async def ordered(request):

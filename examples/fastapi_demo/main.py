@@ -78,9 +78,9 @@ def logout(request: Request):
 @app.post("/api/logout-everywhere", **post)
 async def logout_everywhere(request: Request, me: Me):
     me.logins += 1
-    closed = await auth.policy.connections.revoke(subject=me.id)
+    receipt = await auth.policy.connections.revoke(subject=me.id)
     request.session.clear()
-    return {"closed": closed}
+    return {"closed": receipt.closed}
 
 
 def ordered(order: TokenOrder, me: Me) -> str:

@@ -22,6 +22,8 @@ from wsauth.core.close_profile import CloseProfile
 from wsauth.core.credentials import Credentials
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
+from wsauth.core.events import EventSink, check_sinks
+from wsauth.core.expiry_warning import ExpiryWarning
 from wsauth.core.first_message import FirstMessage
 from wsauth.core.framework import FrameworkScope
 from wsauth.core.identity import Identity
@@ -39,6 +41,7 @@ __all__ = ["Anonymous", "FrameworkScope", "Policy", "Refusals", "ReportOnly"]
 
 logger = logging.getLogger("wsauth")
 
+RecheckFunction = Callable[[Identity], Awaitable[Identity | None]]
 AllowFunction = Callable[[Identity, "Handshake"], Awaitable[bool]]
 
 
@@ -48,6 +51,10 @@ class Policy:
 
     `allow` is an async function of (identity, handshake): only True admits. `origins` defaults to the host of the
     handshake itself. `max_lifetime` (seconds) ends every connection, however long its credential is valid.
+    `recheck_every` (seconds) is how often those are asked again who can say that an identity holds no longer: stores of
+    sessions and tokens, and `recheck`, an async function of the identity that returns the identity as it stands now, or
+    None to end its connections. None turns that off. `expiry_warning` lets the client know before the end.
+    `events` are told what happens, see `wsauth.core.events`.
     `subprotocols` are the names that wsauth may answer where it accepts before the application can.
     `max_pending` caps the sockets of this process that are accepted but not authenticated.
     """
@@ -58,6 +65,10 @@ class Policy:
     anonymous: Anonymous = Anonymous.NEVER
     subprotocols: Sequence[str] = ()
     max_lifetime: float = 24 * 3600.0
+    recheck_every: float | None = 60.0
+    recheck: RecheckFunction | None = None
+    expiry_warning: ExpiryWarning | None = None
+    events: Sequence[EventSink] = ()
     refusals: Refusals = Refusals.AUTO
     close_profile: CloseProfile = field(default_factory=CloseProfile)
     max_pending: int = 1000
@@ -81,6 +92,14 @@ class Policy:
         settings.check_is("connections", self.connections, Connections)
         settings.check_seconds("max_lifetime", self.max_lifetime, 30 * 86400)
         settings.check_count("max_pending", self.max_pending)
+        if self.recheck_every is not None:
+            settings.check_seconds("recheck_every", self.recheck_every, 86400)
+        if self.expiry_warning is not None:
+            settings.check_is("expiry_warning", self.expiry_warning, ExpiryWarning)
+        if self.recheck is not None:
+            require_async(self.recheck, "Policy(recheck=...)", ("identity",))
+        object.__setattr__(self, "events", check_sinks(self.events))
+        self.connections.sight.tell(self.events)
         if self.allow is not None:
             require_async(self.allow, "Policy(allow=...)", ("identity", "handshake"))
 

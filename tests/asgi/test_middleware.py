@@ -544,7 +544,7 @@ async def test_each_policys_registry_finds_the_connection():
         server = FakeServer()
         task = server.start(guarded, knocking())
         await turns(20)
-        assert await policies[which].connections.revoke(subject="alice") == 1
+        assert (await policies[which].connections.revoke(subject="alice")).closed == 1
         await task
         assert server.code == 4410
 
@@ -566,7 +566,7 @@ async def test_a_handshake_that_is_looked_at_again_is_not_registered_meanwhile()
     """Whom the store is asked about anew is not closed for the old answer."""
 
     async def revoke():
-        closed.append(await policy.connections.revoke(subject="alice"))
+        closed.append((await policy.connections.revoke(subject="alice")).closed)
 
     closed = []
     verifier = Verifying(revoke, revoke, stateful=True)
@@ -817,7 +817,7 @@ async def test_two_connections_of_one_user_both_end():
     """A revocation closes every connection that it matches, and no other."""
     policy = Policy([named(verifier=by_name)])
     mine, other = [await opened(policy=policy) for _ in range(2)], await opened(policy=policy, key="bob")
-    assert await policy.connections.revoke(subject="alice") == 2
+    assert (await policy.connections.revoke(subject="alice")).closed == 2
     for live in mine:
         await asyncio.wait([live.task])
         assert live.server.types()[-1] == CLOSE

@@ -194,7 +194,7 @@ def test_a_revoked_subject_is_closed_across_event_loops():
 
     @app.post("/logout")
     async def logout() -> int:
-        return await guarded.connections.revoke(subject="alice")
+        return (await guarded.connections.revoke(subject="alice")).closed
 
     client = TestClient(app)
     with client.websocket_connect("/wait?name=alice") as socket:

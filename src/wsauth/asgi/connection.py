@@ -5,6 +5,8 @@
 3. The application always gets `websocket.connect`, then its messages, then `websocket.disconnect`.
 4. After the end `send` is dropped for a moment, so that a handler can finish and read its disconnect; then it raises.
 5. An application that does not return a few seconds after the end is cancelled.
+
+Whose the connection is, and until when, is the business of its lease (`lease`).
 """
 
 from __future__ import annotations
@@ -13,25 +15,32 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from wsauth.asgi.answer import Answer
 from wsauth.asgi.ended import Ended
-from wsauth.asgi.refusal import Refusal
+from wsauth.asgi.lease import Lease
+from wsauth.asgi.refusal import Refusal, bounded
 from wsauth.asgi.running import Running, comes_of_the_end
+from wsauth.asgi.scope import refresh
 from wsauth.asgi.wire import Phase
 from wsauth.core.errors import ConnectionEnded
-from wsauth.core.identity import Identity
+from wsauth.core.events import Event, EventKind, emit, subject_hash
 from wsauth.core.locations import Subprotocol
 from wsauth.core.reasons import Reason
-from wsauth.revocation.connections import Connections, Standing
+from wsauth.revocation.connections import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from wsauth.asgi.rechecks import Rechecks
     from wsauth.asgi.refusal import Delivery
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
     from wsauth.asgi.wire import Wire
     from wsauth.core.decision import Allow
     from wsauth.core.handshake import Handshake
+    from wsauth.core.identity import Identity
     from wsauth.core.scheme import SecurityScheme
     from wsauth.policy import Policy
 
@@ -51,51 +60,55 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_admitted_at",
         "_clock",
         "_closing",
         "_connect",
-        "_deadline",
         "_ended",
-        "_loop",
         "_reader",
         "_receive",
-        "_registries",
         "_running",
+        "_scope",
         "_send",
-        "_timer",
+        "_warning",
         "_was_waiting",
         "_wire",
         "_woken",
         "answer",
         "handshake",
         "id",
-        "identity",
+        "lease",
+        "loop",
         "policies",
-        "position",
-        "scheme",
         "server_scope",
     )
 
-    def __init__(self, handshake: Handshake, scope: Scope, receive: Receive, connect: Message, wire: Wire) -> None:
+    def __init__(
+        self,
+        handshake: Handshake,
+        scope: Scope,
+        receive: Receive,
+        connect: Message,
+        wire: Wire,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.id = secrets.token_hex(4)
-        self.identity = Identity.anonymous()
-        self.scheme: SecurityScheme | None = None
-        self.position = 0  # the newest revocation when the identity was verified
         self.policies: list[Policy] = []
         self.handshake: Handshake | None = handshake
         self.server_scope: Scope | None = scope
-        self._registries: set[Connections] = set()
+        self.answer: Answer | None = Answer(handshake.subprotocols or ())
+        self.loop = asyncio.get_running_loop()
+        self.lease = Lease(self, self.loop, wall)
+        self._admitted_at: float | None = None  # in the loop's time
+        self._scope: Scope | None = None  # the application's
         self._receive = receive
         self._connect: Message | None = connect
         self._wire = wire
         self._send = wire.send
-        self.answer: Answer | None = Answer(handshake.subprotocols or ())
-        self._loop = asyncio.get_running_loop()
-        self._clock = self._loop.time
-        self._deadline = float("inf")
-        self._timer: asyncio.TimerHandle | None = None
+        self._clock = self.loop.time
         self._ended: Ended | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._warning: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[object] | None = None
         self._was_waiting = False  # in `receive`, when the end came
         self._woken: asyncio.Task[object] | None = None
@@ -109,60 +122,57 @@ class Connection:
         """Whether wsauth has closed or refused it."""
         return self._ended is not None
 
-    # Whom it belongs to, and for how long
+    @property
+    def identity(self) -> Identity:
+        """Who it belongs to, as it stands now."""
+        return self.lease.identity
 
-    def belong_to(self, allow: Allow, connections: Connections, position: int) -> Standing:
-        """Take the identity and register under it everywhere, without an await between, unless it was revoked meanwhile.
+    @property
+    def scheme(self) -> SecurityScheme | None:
+        """The scheme that decided; None for an anonymous identity."""
+        return self.lease.scheme
 
-        `position` was noted before the identity was verified.
-        """
-        stateful = allow.scheme is not None and allow.scheme.stateful
-        self._registries.add(connections)
-        for registry in self._registries:
-            standing = registry.open(self, allow.identity, position, stateful=stateful)
-            if standing is not Standing.GOOD:
-                return standing
-        self.identity, self.scheme, self.position = allow.identity, allow.scheme, position
-        if self.answer is not None and allow.scheme is not None and isinstance(allow.scheme.location, Subprotocol):
-            self.answer.marker = allow.scheme.location.marker
-        return Standing.GOOD
-
-    def end_after(self, seconds: float) -> None:
-        """End as expired in `seconds`, unless it already ends earlier."""
-        deadline = self._clock() + seconds
-        if deadline < self._deadline:
-            self._deadline = deadline
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._end, Reason.EXPIRED)
+    def emit(self, kind: EventKind, reason: Reason | None = None, seconds: float = 0.0) -> None:
+        """Tell the sinks of the policy that admitted it first."""
+        if self.policies and (sinks := self.policies[0].events):
+            subject = subject_hash(self.identity.subject)
+            emit(sinks, Event(kind, reason, self.identity.scheme, subject, self.id, seconds))
 
     def release(self) -> None:
         """Leave nothing behind: no registry entry, no timer."""
-        for registry in self._registries:
-            registry.close(self)
-        self._registries = set()
-        if self._timer is not None:
-            self._timer.cancel()
+        self.lease.release()
+        if self._admitted_at is not None:
+            began, self._admitted_at = self._admitted_at, None
+            self.emit(EventKind.CLOSED, self._ended.refusal.reason if self._ended else None, self._clock() - began)
 
     # Ending
 
     def end(self, reason: Reason) -> None:
         """Close the connection now. May be called from any thread and any event loop, and more than once."""
         try:
-            here = asyncio.get_running_loop() is self._loop
+            here = asyncio.get_running_loop() is self.loop
         except RuntimeError:
             here = False
         if here:
-            self._end(reason)
+            self.expire(reason)
             return
         try:
-            self._loop.call_soon_threadsafe(self._end, reason)
+            self.loop.call_soon_threadsafe(self.expire, reason)
         except RuntimeError:  # the loop is closed, and every connection of it
             self.release()
 
-    def _end(self, reason: Reason) -> None:
+    def warn(self, text: str) -> None:
+        """Send the client a message that is not the application's."""
+        if self._wire.phase is Phase.OPEN and self.answer is None:
+            self._warning = self.loop.create_task(bounded(self._send, [{"type": "websocket.send", "text": text}]))
+
+    def expire(self, reason: Reason) -> None:
+        """Close the connection now; on its own event loop only."""
         if self._wire.phase is not Phase.CLOSED:
             logger.info("closing connection %s: %s", self.id, reason.text)
+            if self._admitted_at is not None:
+                kind = EventKind.EXPIRED if reason is Reason.EXPIRED else EventKind.REVOKED
+                self.emit(kind, reason, self._clock() - self._admitted_at)
             self._begin_close(self.delivery.refusal(reason))
             self._wake()
             self._running.stop_after(LINGER)
@@ -175,8 +185,8 @@ class Connection:
 
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""
-        self._ended = Ended(refusal, self._loop)
-        self._closing = self._loop.create_task(self._wire.close(refusal))
+        self._ended = Ended(refusal, self.loop)
+        self._closing = self.loop.create_task(self._wire.close(refusal))
         self.release()
         return self._closing
 
@@ -193,6 +203,28 @@ class Connection:
             self._reader.cancel()
 
     # Before the application runs
+
+    def take(self, allow: Allow, policy: Policy, position: int, since: float, *, waited: bool) -> Standing | Reason:
+        """Belong to an identity for as long as it and the policy say, unless it was revoked meanwhile. See `Lease.take`."""
+        standing = self.lease.take(allow, policy.connections, position, since, waited=waited)
+        if standing is Standing.GOOD:
+            self.lease.limit(policy.max_lifetime, policy.expiry_warning)
+            if self.answer is not None and allow.scheme is not None and isinstance(allow.scheme.location, Subprotocol):
+                self.answer.marker = allow.scheme.location.marker
+        return standing
+
+    def admitted(self, policy: Policy, checks: Iterable[Rechecks]) -> None:
+        """A policy has let it in, and from now on has it looked at again."""
+        self.policies.append(policy)
+        if self._admitted_at is None:
+            self._admitted_at = self._clock()
+        if policy.recheck_every is not None:
+            self.lease.recheck(checks, policy.recheck_every)
+
+    def refresh_scope(self, before: Identity) -> None:
+        """Let the application's scope say who this is now, in place of `before`."""
+        if self._scope is not None:
+            refresh(self._scope, self.identity, before)
 
     @property
     def delivery(self) -> Delivery:
@@ -223,6 +255,7 @@ class Connection:
 
     async def run(self, application: ASGIApp, scope: Scope) -> None:
         """Run the application to its end. What it raises because the connection was ended goes no further."""
+        self._scope = scope
         try:
             await self._running.finish(application(scope, self.receive, self.send))
             if self.answer is not None and self.answer.is_accepted:  # it gave none, which a server refuses
@@ -244,7 +277,7 @@ class Connection:
 
         hypercorn does not hear the client's close behind more messages than its queue holds.
         """
-        reading = self._loop.create_task(self._read_to_the_end())
+        reading = self.loop.create_task(self._read_to_the_end())
         try:
             await asyncio.wait({reading}, timeout=READ_ON)
         finally:
@@ -261,7 +294,7 @@ class Connection:
             return message
         if self._ended is not None:
             return await self._ended.receive()
-        task = self._reader = asyncio.current_task(self._loop)  # naming the loop makes it three times as fast
+        task = self._reader = asyncio.current_task(self.loop)  # naming the loop makes it three times as fast
         assert task is not None
         before = task.cancelling()
         try:
@@ -279,27 +312,29 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 self._closed()
                 return message
-            if self._clock() < self._deadline:
+            if self._clock() < self.lease.deadline:
                 return message
-        ended = self._look()
+        ended = await self._look()
         return message if ended is None else ended.disconnect()
 
     async def send(self, message: Message) -> None:
-        if self._ended is None and self._clock() < self._deadline and self.answer is None:
+        if self._ended is None and self._clock() < self.lease.deadline and self.answer is None:
             if message["type"] == "websocket.close":
                 self._closed()
             await self._send(message)
-        elif (ended := self._look()) is not None:
+        elif (ended := await self._look()) is not None:
             await ended.send(message)
         elif self.answer is not None:
             await self._send_answer(self.answer, message)
         else:
             await self._send(message)
 
-    def _look(self) -> Ended | None:
+    async def _look(self) -> Ended | None:
         """Look at the clock too: where an application starves the event loop, no timer fires."""
-        if self._clock() >= self._deadline:
-            self._end(Reason.EXPIRED)
+        if self._ended is None and self._clock() >= self.lease.deadline:
+            held = self.lease.pass_deadline()
+            if held is not None:
+                await asyncio.wait({held})
         return self._ended
 
     async def _send_answer(self, answer: Answer, message: Message) -> None:

@@ -12,11 +12,13 @@ from wsauth.asgi import log
 from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
+from wsauth.asgi.rechecks import Callback, Rechecks
 from wsauth.asgi.refusal import Delivery
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError
+from wsauth.core.events import Event, EventKind, emit
 from wsauth.core.handshake import Handshake
 from wsauth.core.reasons import Reason
 from wsauth.policy import Policy, ReportOnly
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
     from wsauth.core.credentials import Credentials
     from wsauth.core.identity import Identity
+    from wsauth.core.scheme import SecurityScheme
 
 Decide = Callable[[], Awaitable[Decision]]
 
@@ -55,6 +58,7 @@ class WebSocketAuthMiddleware:
         self.app = app
         self.policy = policy
         self._clock = clock
+        self._callback = Callback(policy.recheck) if isinstance(policy, Policy) and policy.recheck else None
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
         self._path_routing = getattr(app, "_path_routing", False)  # Channels' URLRouter asks whether a route goes on
         self._has_warned = False
@@ -81,11 +85,10 @@ class WebSocketAuthMiddleware:
         connect = await receive()
         if connect["type"] != "websocket.connect":
             return
-        connection = Connection(handshake, scope, receive, connect, Wire(send, delivery))
+        connection = Connection(handshake, scope, receive, connect, Wire(send, delivery), self._clock)
         del handshake  # only the connection holds it, and only until the application accepts
         try:
             if await self._admit(connection, policy):
-                connection.policies.append(policy)
                 await connection.run(self.app, for_application(scope, connection))
         finally:
             connection.release()
@@ -102,7 +105,6 @@ class WebSocketAuthMiddleware:
             outer = connection.identity
             if not await self._admit(connection, policy):
                 return
-            connection.policies.append(policy)  # not before: who asks again is decided again
             if connection.identity is outer:
                 scope = without_credentials(scope, connection)
             else:
@@ -113,15 +115,21 @@ class WebSocketAuthMiddleware:
         """Decide whether the application may run, and refuse if not."""
         handshake = connection.handshake
         assert handshake is not None
+        began = time.perf_counter()
         decision = await self._decide(connection, policy, handshake)
-        if connection.ended:  # by an outer policy, meanwhile
+        if connection.ended or decision is None:  # ended by an outer policy, or by the client, meanwhile
             return False
+        seconds = time.perf_counter() - began
         if isinstance(decision, Deny):
             incident = log.incident()
             log.refused(decision, handshake, incident)
-            refusal = connection.delivery.refusal(decision.reason, incident, decision.retry_after)
-            await connection.refuse(refusal)
-        return isinstance(decision, Allow)
+            _emit_denied(policy, decision, seconds, incident)
+            await connection.refuse(connection.delivery.refusal(decision.reason, incident, decision.retry_after))
+            return False
+        connection.admitted(policy, self._checks_of(decision.scheme))  # not before: who asks again is decided again
+        if connection.policies[0] is policy:
+            connection.emit(EventKind.ACCEPTED, seconds=seconds)
+        return True
 
     async def _decide(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision | None:
         """Decide by the handshake, else by the first message where the policy has one. None: the client has left."""
@@ -143,38 +151,49 @@ class WebSocketAuthMiddleware:
         if isinstance(decision, Deny):
             return decision
         revoked = Deny(Reason.REVOKED, "revoked since the outer policy verified it", decision.identity.scheme)
-        return self._settle(connection, policy, decision, connection.position) or revoked
+        settled = self._settle(
+            connection, policy, decision, connection.lease.position, connection.lease.since, waited=True
+        )
+        return settled if isinstance(settled, Decision) else revoked
 
     async def _open(self, connection: Connection, policy: Policy, decide: Decide) -> Decision:
         """Decide, until no revocation came meanwhile that the verifier may not have seen."""
+        connections = policy.connections
+        connections.sight.look()
+        waited = False
         for _ in range(MAX_LOOKS):
-            position = policy.connections.position
+            position, since = connections.position, connections.now()
             decision = await decide()
-            settled = decision if isinstance(decision, Deny) else self._settle(connection, policy, decision, position)
-            if settled is not None:
+            if isinstance(decision, Deny):
+                return decision
+            settled = self._settle(connection, policy, decision, position, since, waited=waited)
+            if isinstance(settled, Decision):
                 return settled
+            if settled is Standing.BLIND:
+                if waited:
+                    return Deny(Reason.UNAVAILABLE, "the revocation log is out of reach", decision.identity.scheme)
+                await connections.sight.catch_up()
+                waited = True
         return Deny(Reason.UNAVAILABLE, "revoked again and again during the handshake")
 
-    def _settle(self, connection: Connection, policy: Policy, allow: Allow, position: int) -> Decision | None:
-        """Register the connection and arm its deadline, or say what was revoked or has expired. None: look again."""
-        seconds = self._lifetime(allow.identity, policy)
-        if not seconds > 0:
+    def _settle(
+        self, connection: Connection, policy: Policy, allow: Allow, position: int, since: float, *, waited: bool
+    ) -> Decision | Standing:
+        """Register the connection and arm its deadline, or say what was revoked or has expired, or why to look again."""
+        if not self._lives(allow.identity):
             return Deny(Reason.EXPIRED, "the identity has expired", allow.identity.scheme)
-        standing = connection.belong_to(allow, policy.connections, position)
-        if standing is Standing.REVOKED:
-            return Deny(Reason.REVOKED, "revoked since it was issued", allow.identity.scheme)
-        if standing is Standing.LOOK_AGAIN:
-            return None
-        connection.end_after(seconds)
-        return allow
+        standing = connection.take(allow, policy, position, since, waited=waited)
+        if isinstance(standing, Reason):
+            return Deny(standing, "revoked, blocked or going away", allow.identity.scheme)
+        return allow if standing is Standing.GOOD else standing
 
-    def _lifetime(self, identity: Identity, policy: Policy) -> float:
-        """Return how many seconds the identity may stay connected: none where it has expired."""
-        if identity.expires_at is None:
-            return policy.max_lifetime
-        now = self._clock()
-        # Compared first: an int may be too big to subtract a float from.
-        return min(max(identity.expires_at, now), now + policy.max_lifetime) - now
+    def _lives(self, identity: Identity) -> bool:
+        return identity.expires_at is None or identity.expires_at > self._clock()
+
+    def _checks_of(self, scheme: SecurityScheme | None) -> tuple[Rechecks, ...]:
+        """Return whoever is to be asked again about an identity that this scheme proved."""
+        recheckers = (scheme.rechecker if scheme is not None else None, self._callback)
+        return tuple(Rechecks.of(rechecker) for rechecker in recheckers if rechecker is not None)
 
     def _warn_of_copies(self, scope: Scope, policy: Policy) -> None:
         """Say once that a router further out keeps query credentials in the scope that the server logs."""
@@ -187,19 +206,27 @@ class WebSocketAuthMiddleware:
 
     async def _report(self, policy: Policy, scope: Scope) -> None:
         """Log what the policy would have refused. Whatever fails here, the application runs."""
+        began = time.perf_counter()
         handshake = Handshake.from_scope(scope)
         try:
             decision = await policy.decide(handshake)
         except Exception as error:
             log.logger.error("report only: deciding raised %s", type(error).__name__)
             return
-        if isinstance(decision, Allow) and self._lifetime(decision.identity, policy) <= 0:
+        if isinstance(decision, Allow) and not self._lives(decision.identity):
             decision = Deny(Reason.EXPIRED, "the identity has expired", decision.identity.scheme)
         if isinstance(decision, Allow):
             return
         if decision.reason is Reason.MISSING and policy.first_message is not None:
             decision = Deny(Reason.MISSING, "unless the first message brings credentials")
-        log.refused(decision, handshake, log.incident(), verb="report only: would refuse")
+        incident = log.incident()
+        log.refused(decision, handshake, incident, verb="report only: would refuse")
+        _emit_denied(policy, decision, time.perf_counter() - began, incident, EventKind.WOULD_DENY)
+
+
+def _emit_denied(policy: Policy, deny: Deny, seconds: float, incident: str, kind: EventKind = EventKind.DENIED) -> None:
+    if policy.events:
+        emit(policy.events, Event(kind, deny.reason, deny.scheme, seconds=seconds, incident=incident))
 
 
 def _require_asyncio() -> None:

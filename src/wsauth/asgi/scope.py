@@ -9,8 +9,11 @@ from wsauth.core.handshake import Handshake
 from wsauth.core.locations import Query, offer_subprotocols, strip_lookalike_cookies
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from wsauth.asgi.connection import Connection
     from wsauth.asgi.types import Scope
+    from wsauth.core.identity import Identity
     from wsauth.policy import Policy
 
 KEY = "wsauth"
@@ -64,12 +67,28 @@ def for_application(scope: Scope, connection: Connection) -> dict[str, Any]:
     """Copy the scope for the application: the identity in, the credentials out."""
     child = without_credentials(scope, connection)
     identity = connection.identity
-    authenticated = ["authenticated"] if identity.is_authenticated else []
-    child["auth"] = Granted([*authenticated, *sorted(identity.scopes)])
-    child["user"] = identity.user if identity.user is not None else identity
+    child["auth"] = _granted(identity)
+    child["user"] = _user(identity)
     child.update(identity.scope)
     frameworks = {type(found): found for policy in connection.policies if (found := policy.framework) is not None}
     for framework in frameworks.values():
         child.update(framework.entries(connection, child))
     child[KEY] = connection
     return child
+
+
+def refresh(scope: MutableMapping[str, Any], identity: Identity, before: Identity) -> None:
+    """Let the scope say what the identity says now, unless something was put there that finds that by itself."""
+    if isinstance(scope.get("auth"), Granted):
+        scope["auth"] = _granted(identity)
+    if scope.get("user") is _user(before):
+        scope["user"] = _user(identity)
+
+
+def _granted(identity: Identity) -> Granted:
+    authenticated = ["authenticated"] if identity.is_authenticated else []
+    return Granted([*authenticated, *sorted(identity.scopes)])
+
+
+def _user(identity: Identity) -> Any:
+    return identity if identity.user is None else identity.user

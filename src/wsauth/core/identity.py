@@ -16,7 +16,8 @@ class Identity:
     `scheme` is the name of the security scheme that decided; the policy fills it in.
     `issued_at` and `expires_at` are POSIX timestamps in seconds: the connection ends at `expires_at`.
     `session_id` and `token_id` name the credential for revocation; where the credential's own key is a secret, they
-    are its SHA-256 digest. `scope` holds extra entries for the application's ASGI scope, such as `session`.
+    are its SHA-256 digest. `key_id` names the key that signed it (`kid`), `labels` whatever else it can be revoked by, such
+    as {"device": "phone"}. `scope` holds extra entries for the application's ASGI scope, such as `session`.
     Raises TypeError for values of another type, which would never expire or never be found by `revoke`.
     """
 
@@ -28,20 +29,24 @@ class Identity:
     expires_at: float | None = None
     session_id: str | None = field(default=None, repr=False)
     token_id: str | None = field(default=None, repr=False)
+    key_id: str | None = field(default=None, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     scope: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str):
             raise TypeError(f"Identity.subject must be a str, not {type(self.subject).__name__}: write str(user.pk)")
-        for name in ("session_id", "token_id"):
+        for name in ("session_id", "token_id", "key_id"):
             if not isinstance(value := getattr(self, name), str | None):
                 raise TypeError(f"Identity.{name} must be a str or None, not {type(value).__name__}: write str(...)")
         for name in ("issued_at", "expires_at"):
             _require_time(name, getattr(self, name))
-        for name in ("claims", "scope"):
+        for name in ("claims", "scope", "labels"):
             if not isinstance(value := getattr(self, name), Mapping):
                 raise TypeError(f"Identity.{name} must be a mapping, not {type(value).__name__}: write a dict")
+        if not all(isinstance(text, str) for label in self.labels.items() for text in label):
+            raise TypeError('Identity.labels must hold texts by name: write labels={"device": "phone"}')
         object.__setattr__(self, "scopes", _names(self.scopes))
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.location import Location
-from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier
+from wsauth.core.verifier import Rechecker, Verifier, VerifierFunction, as_verifier
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -52,6 +52,11 @@ class SecurityScheme:
     def stateful(self) -> bool:
         """Whether a store is asked, which may be asked again; a stateless credential speaks for itself until it expires."""
         return bool(getattr(self.verifier, "stateful", False))
+
+    @property
+    def rechecker(self) -> Rechecker | None:
+        """Whoever can say of an identity that it still holds, where somebody can."""
+        return self.verifier if isinstance(self.verifier, Rechecker) else None
 
     def read(self, handshake: Handshake) -> Credentials | None:
         return self.location.read(handshake)

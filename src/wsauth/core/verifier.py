@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, Union, runtime_checkable
 
-from wsauth.core.errors import ConfigurationError
+from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -25,10 +25,27 @@ class Verifier(Protocol):
     tell. Any other exception refuses the connection and is logged.
 
     Two optional attributes: `stateful` (default False) is whether a store is asked, and so may be asked again after a
-    revocation; `framework` is a `FrameworkScope` that puts the identity where the framework's code looks for it.
+    revocation; `framework` is a `FrameworkScope` that puts the identity where the framework's code looks for it. One that is
+    a `Rechecker` too is asked again and again about the connections that it let in.
     """
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None: ...
+
+
+Finding = Union["Identity", InvalidCredentials, VerifierUnavailable]
+
+
+@runtime_checkable
+class Rechecker(Protocol):
+    """What a verifier may do besides: say whether identities that it proved still hold.
+
+    `recheck` returns one finding for each, in order: the identity as it stands now (of the same subject, with a fresh
+    `user`, `scopes`, `expires_at`), InvalidCredentials with the reason why it holds no longer, or VerifierUnavailable
+    where that one cannot be judged. It raises VerifierUnavailable where none can be. It gets up to 500 at a time, several
+    of which may be alike.
+    """
+
+    async def recheck(self, identities: Sequence[Identity]) -> Sequence[Finding]: ...
 
 
 VerifierFunction = Callable[["Credentials"], Awaitable["Identity | None"]]
@@ -53,6 +70,8 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
     verify = getattr(candidate, "verify", None)
     if verify is not None:
         require_async(verify, f"{where}: {type(candidate).__name__}.verify", ("credentials", "handshake"))
+        if (recheck := getattr(candidate, "recheck", None)) is not None:
+            require_async(recheck, f"{where}: {type(candidate).__name__}.recheck", ("identities",))
         return candidate  # type: ignore[return-value]
     if not callable(candidate):  # which may be a key: its type says enough
         raise ConfigurationError(

@@ -2,7 +2,7 @@
 
 Every name is imported when it is first used, and no module here imports models, Django REST framework or simplejwt before
 a handshake needs them. So a policy can be built anywhere: in `asgi.py`, in a settings module, before `django.setup()`.
-Put "wsauth.django" into INSTALLED_APPS for the system checks.
+Put "wsauth.django" into INSTALLED_APPS: log-outs and changes of users then end connections, and the system checks speak.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from wsauth.asyncapi import document_action, document_event
     from wsauth.django.documents import AsyncAPIGenerator, describe
     from wsauth.django.drf import DRFTokenVerifier
+    from wsauth.django.events import connection_event, send_signal
+    from wsauth.django.log import DatabaseLog
     from wsauth.django.origins import AllowedHostsOriginValidator, OriginValidator
     from wsauth.django.scope import DjangoScope
     from wsauth.django.sessions import SessionCookie, SessionKeyInQuery, SessionVerifier, session_id
@@ -36,6 +38,7 @@ _HOMES = {
     "AuthMiddlewareStack": "wsauth.django.stacks",
     "CookieJWTAuthMiddleware": "wsauth.django.stacks",
     "DRFTokenVerifier": "wsauth.django.drf",
+    "DatabaseLog": "wsauth.django.log",
     "DjangoScope": "wsauth.django.scope",
     "OriginValidator": "wsauth.django.origins",
     "QueryTokenAuthMiddleware": "wsauth.django.stacks",
@@ -47,10 +50,12 @@ _HOMES = {
     "TokenAuthMiddleware": "wsauth.django.stacks",
     "TokenOrSessionAuthMiddlewareStack": "wsauth.django.stacks",
     "UserVerifier": "wsauth.django.users",
+    "connection_event": "wsauth.django.events",
     "describe": "wsauth.django.documents",
     "document_action": "wsauth.asyncapi",
     "document_event": "wsauth.asyncapi",
     "load_user": "wsauth.django.users",
+    "send_signal": "wsauth.django.events",
     "session_id": "wsauth.django.sessions",
     "walk": "wsauth.django.walker",
 }
@@ -61,6 +66,7 @@ __all__ = [
     "AuthMiddlewareStack",
     "CookieJWTAuthMiddleware",
     "DRFTokenVerifier",
+    "DatabaseLog",
     "DjangoScope",
     "OriginValidator",
     "QueryTokenAuthMiddleware",
@@ -72,10 +78,12 @@ __all__ = [
     "TokenAuthMiddleware",
     "TokenOrSessionAuthMiddlewareStack",
     "UserVerifier",
+    "connection_event",
     "describe",
     "document_action",
     "document_event",
     "load_user",
+    "send_signal",
     "session_id",
     "walk",
 ]

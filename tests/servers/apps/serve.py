@@ -68,7 +68,7 @@ async def left() -> dict[str, Any]:
 
 @main.post("/control/revoke/{subject}")
 async def revoke(subject: str) -> int:
-    return sum([await policy.connections.revoke(subject=subject) for policy in POLICIES.values()])
+    return sum([(await policy.connections.revoke(subject=subject)).closed for policy in POLICIES.values()])
 
 
 @main.post("/control/push/{name}")
