@@ -1,206 +1,280 @@
-"""The live connections of one policy, found by whom they belong to, and the revocations that handshakes are held against.
+"""The live connections of a policy, and the verbs that end them: here at once, and through the log in every process.
 
-Both stand under one lock with no await between, so a revocation that arrives during a handshake lands: either the
-registry holds the connection already, or the look-up at registration sees the record.
+A connection is registered before the records are looked up, and a record is added before the registry is searched. So one
+finds the other, whatever comes first and on whichever thread.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import weakref
+from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.reasons import Reason
+from wsauth.revocation import rules
+from wsauth.revocation.blind import Blind, Sight
+from wsauth.revocation.draft import Draft, Terms, seconds
+from wsauth.revocation.ending import end_all
+from wsauth.revocation.log import MemoryLog, Receipt, RevocationLog
+from wsauth.revocation.record import Record, Verb
+from wsauth.revocation.records import Records
+from wsauth.revocation.registry import Live, Registry
+from wsauth.revocation.selector import Key, Whom, keys_of
 
 if TYPE_CHECKING:
     from wsauth.core.identity import Identity
 
-Key = tuple[str, str]
-KINDS = ("subject", "session_id", "token_id")
-_LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
-
-
-class Live(Protocol):
-    """What the registry needs of a connection. `end` may be called from any thread."""
-
-    def end(self, reason: Reason) -> None: ...
+logger = logging.getLogger("wsauth")
 
 
 class Standing(Enum):
-    """What the recorded revocations say of an identity that has just been verified."""
+    """What the records say of an identity that has just been verified, where that is not a reason to refuse it."""
 
     GOOD = "good"
-    REVOKED = "revoked"
-    LOOK_AGAIN = "look again"  # the store was asked before the revocation came in
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    match: frozenset[Key]
-    at: float
-    number: int
+    LOOK_AGAIN = "look again"  # the store was asked before the record came in
+    BLIND = "blind"  # the log is out of reach, so there may be records that nobody here knows
 
 
 class Connections:
-    """The live connections of one policy, in this process.
+    """The live connections of one policy in this process, and the log that connects it to others.
 
-    `remember` is how long (seconds) a revocation is held against stateless credentials: as long as the longest token
-    lives. A token that is seen to live longer extends it. `clock` gives POSIX seconds.
+    `log` defaults to the memory of this process. `remember` is how long (seconds) a revocation is held against stateless
+    credentials: as long as the longest token lives. A token that is seen to live longer extends it, to 30 days at most.
+    `issuer_ahead` (seconds) is how far an issuer's clock may be ahead: tokens issued that much after a revocation are
+    refused too.
+
+    `blind` says what happens while the log is out of reach, `blind_limit` (seconds) from when on that concerns connections
+    that are open. `clock` gives POSIX seconds.
     """
 
-    _newest: ClassVar[int] = 0
-    _numbering: ClassVar[threading.Lock] = threading.Lock()
+    _all: ClassVar[weakref.WeakSet[Connections]] = weakref.WeakSet()
+    _joining: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, *, remember: float = 24 * 3600.0, clock: Callable[[], float] = time.time) -> None:
-        if not remember >= 1:
+    def __init__(
+        self,
+        *,
+        log: RevocationLog | None = None,
+        remember: float = 24 * 3600.0,
+        issuer_ahead: float = 0.0,
+        blind: Blind = Blind.ASK_THE_STORE,
+        blind_limit: float = 60.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        _check_seconds("remember", remember, 1.0, _MOST, "as long as the longest token lives")
+        _check_seconds("issuer_ahead", issuer_ahead, 0.0, 60.0, "how far the issuer's clock may be ahead")
+        _check_seconds("blind_limit", blind_limit, 10.0, 3600.0, "how long a connection may live unseen")
+        if log is not None and not isinstance(log, RevocationLog):
             raise ConfigurationError(
-                f"Connections(remember={remember!r}): write seconds, as long as the longest token lives"
+                f"Connections(log=...) is a {type(log).__name__}; write log=RedisLog(url, secrets=[...])"
             )
-        self._remember = remember
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._keys: dict[Live, tuple[Key, ...]] = {}
-        self._live: dict[Key, set[Live]] = {}
-        self._records: dict[Key, dict[frozenset[Key], _Record]] = {}  # by one of the keys that they match
-        self._in_order: OrderedDict[frozenset[Key], _Record] = OrderedDict()  # oldest first
+        if not isinstance(blind, Blind):
+            raise ConfigurationError(f"Connections(blind={blind!r}): write blind={Blind.ASK_THE_STORE}")
+        self.log: RevocationLog = MemoryLog(Records(clock)) if log is None else log
+        self._records = self.log.records
+        self._records.outlast(remember)
+        self._issuer_ahead = issuer_ahead
+        self._registry = Registry()
+        self._is_draining = False
+        self.sight = Sight(self.log, self._registry, blind, blind_limit)
+        self._records.listen(self)
+        with Connections._joining:
+            Connections._all.add(self)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._registry)
+
+    @property
+    def remember(self) -> float:
+        """How long (seconds) a revocation is held against stateless credentials: as given, or as long as was seen."""
+        return self._records.longest
+
+    @classmethod
+    def everywhere(cls) -> list[Connections]:
+        """Return those of every policy in this process."""
+        with cls._joining:
+            return list(cls._all)
+
+    @classmethod
+    def of_each_log(cls) -> list[Connections]:
+        """Return one for each log in this process: its verbs reach every policy that shares the log, once."""
+        return list({id(connections.log): connections for connections in cls.everywhere()}.values())
+
+    # For the middleware
 
     @property
     def position(self) -> int:
-        """The number of the newest revocation. Note it before verifying, and hand it to `open`.
+        """The number of the newest record. Note it before verifying, and hand it to `open`.
 
         All registries count together: one note serves also those that a connection comes to stand in later.
         """
-        return Connections._newest
+        return Records.position()
 
-    def open(self, connection: Live, identity: Identity, position: int, *, stateful: bool) -> Standing:
-        """Register a connection under its identity, and under no other, unless that was revoked meanwhile."""
-        keys = tuple(_keys(identity))
-        with self._lock:
-            if not stateful and identity.expires_at is not None:
-                self._remember = max(self._remember, min(identity.expires_at, _LATEST) - self._clock())
-            standing = self._standing(keys, identity, position, stateful)
-            if standing is Standing.GOOD:
-                self._remove(connection)
-                self._keys[connection] = keys
-                for key in keys:
-                    self._live.setdefault(key, set()).add(connection)
-            return standing
+    def now(self) -> float:
+        """The log's time in POSIX seconds: note it before verifying, as `Live.since`."""
+        return self._records.now()
+
+    def open(
+        self, connection: Live, identity: Identity, position: int, *, stateful: bool, waited: bool = False
+    ) -> Standing | Reason:
+        """Register a connection under its identity, and under no other, unless that was revoked meanwhile.
+
+        Returns the reason to refuse it, if there is one. `waited` says that `catch_up` has been tried. Who does not stand
+        good is not registered. To be called on the connection's loop.
+        """
+        if not stateful:
+            self._outlast(identity)
+        keys = self._registry.add(connection, identity)
+        standing = self._standing(keys, identity, position, stateful)
+        if standing is Standing.GOOD and not self.sight.admits(stateful, waited):
+            standing = Standing.BLIND
+        if standing is Standing.GOOD:
+            self.sight.look()  # once more: the log and its watch may have gone to sleep while nobody was registered
+        else:
+            self._registry.remove(connection)
+        return standing
+
+    def move(self, connection: Live, identity: Identity) -> None:
+        """Register a connection, if it still is, under its identity as it stands now."""
+        before = self._registry.keys(connection)
+        if before is None or before == keys_of(identity):
+            return
+        keys = self._registry.add(connection, identity)
+        standing = self._standing(keys, identity, 0, connection.stateful)
+        if isinstance(standing, Reason):
+            connection.end(standing)
+        elif standing is Standing.LOOK_AGAIN:
+            connection.look_again()
 
     def close(self, connection: Live) -> None:
         """Take a connection out of the registry, if it is there."""
-        with self._lock:
-            self._remove(connection)
+        self._registry.remove(connection)
 
-    async def disconnect(
-        self, *, subject: str | None = None, session_id: str | None = None, token_id: str | None = None
-    ) -> int:
-        """Close the matching connections now and remember nothing. Returns how many. See `disconnect_now`."""
-        return self.disconnect_now(subject=subject, session_id=session_id, token_id=token_id)
+    # The verbs
 
-    def disconnect_now(
-        self, *, subject: str | None = None, session_id: str | None = None, token_id: str | None = None
-    ) -> int:
-        """Do what `disconnect` does, from any thread and without an event loop."""
-        match = _match(subject, session_id, token_id)
-        with self._lock:
-            found = self._matching(match)
-        return _end(found)
+    async def disconnect(self, **terms: Unpack[Terms]) -> Receipt:
+        """Close the matching connections and remember nothing: who was disconnected may come back.
 
-    async def revoke(
-        self, *, subject: str | None = None, session_id: str | None = None, token_id: str | None = None
-    ) -> int:
-        """Close the matching connections, and refuse credentials that were issued up to now. Returns how many it closed.
-
-        Several selectors must all match. Sessions and stored tokens are judged by their store at the next handshake; a token
-        without an issue time is refused. Raises ValueError without a selector.
+        Several selectors must all match. Raises ValueError without one, and RevocationNotRecorded where the log cannot be
+        written to and this process cannot go on trying. For the other keywords see `Terms`.
         """
-        match = _match(subject, session_id, token_id)
-        with self._lock:
-            with self._numbering:
-                number = Connections._newest = Connections._newest + 1
-            self._record(_Record(match, self._clock(), number))
-            found = self._matching(match)
-        return _end(found)
+        return await self._publish(Draft.of(Verb.DISCONNECT, terms, self._records))
 
-    def _remove(self, connection: Live) -> None:
-        for key in self._keys.pop(connection, ()):
-            found = self._live[key]
-            found.discard(connection)
-            if not found:
-                del self._live[key]
+    async def revoke(self, **terms: Unpack[Terms]) -> Receipt:
+        """Close the matching connections, and refuse credentials that were issued up to now.
 
-    def _standing(self, keys: tuple[Key, ...], identity: Identity, position: int, stateful: bool) -> Standing:
-        held = set(keys)
-        standing = Standing.GOOD
-        for record in (record for key in keys for record in self._records.get(key, {}).values()):
-            if not record.match <= held:
-                continue
-            if stateful:
-                standing = Standing.LOOK_AGAIN if record.number > position else standing
-            elif not _issued_after(record.at, identity):
-                return Standing.REVOKED
-        return standing
+        Sessions and stored tokens are judged by their store at the next handshake, so end them there first; a token without
+        an issue time is refused. For the rest see `disconnect`.
+        """
+        return await self._publish(Draft.of(Verb.REVOKE, terms, self._records))
 
-    def _matching(self, match: frozenset[Key]) -> set[Live]:
-        return set.intersection(*(self._live.get(key, set()) for key in match))
+    async def block(self, *, until: float, **terms: Unpack[Terms]) -> Receipt:
+        """Close the matching connections and refuse whoever matches, whatever the credential, `until` (POSIX seconds) then.
 
-    def _record(self, record: _Record) -> None:
-        """Remember a revocation in place of an earlier one of the same, and forget what no living token can be as old as."""
-        before = self._forget(record.match)
-        if before is not None and before.at > record.at:  # the clock was set back
-            record = replace(record, at=before.at)
-        self._records.setdefault(_home(record.match), {})[record.match] = record
-        self._in_order[record.match] = record
-        while (oldest := next(iter(self._in_order.values()))).at <= record.at - self._remember:
-            self._forget(oldest.match)
+        The reason is FORBIDDEN, if no other is given. At most 31 days: who is to stay out for longer belongs into your
+        database, and into `Policy(allow=...)`. For the rest see `disconnect`.
+        """
+        return await self._publish(self._block(until, terms))
 
-    def _forget(self, match: frozenset[Key]) -> _Record | None:
-        record = self._in_order.pop(match, None)
-        if record is not None:
-            records = self._records[_home(match)]
-            del records[match]
-            if not records:
-                del self._records[_home(match)]
-        return record
+    async def recheck(self, *, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
+        """Have the matching connections judged again by their store, at random moments of `spread` seconds."""
+        return await self._publish(self._recheck(spread, whom))
+
+    def disconnect_now(self, **terms: Unpack[Terms]) -> Receipt:
+        """Do what `disconnect` does, from any thread and without an event loop."""
+        return self._publish_now(Draft.of(Verb.DISCONNECT, terms, self._records))
+
+    def revoke_now(self, **terms: Unpack[Terms]) -> Receipt:
+        """Do what `revoke` does, from any thread and without an event loop."""
+        return self._publish_now(Draft.of(Verb.REVOKE, terms, self._records))
+
+    def block_now(self, *, until: float, **terms: Unpack[Terms]) -> Receipt:
+        """Do what `block` does, from any thread and without an event loop."""
+        return self._publish_now(self._block(until, terms))
+
+    def recheck_now(self, *, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
+        """Do what `recheck` does, from any thread and without an event loop."""
+        return self._publish_now(self._recheck(spread, whom))
+
+    async def drain(self, over: float = 30.0) -> None:
+        """Close every connection of this process as going away, spread over so many seconds, and let nobody in from now on.
+
+        For deploys: clients come back one after the other, to a process that stays. Returns when the last is closed. Raises
+        ValueError for over an hour.
+        """
+        over = seconds("over", over)
+        self._is_draining = True
+        end_all(list(self._registry), Reason.GOING_AWAY, spread=over)
+        deadline = time.monotonic() + over + _DRAINED
+        while len(self) and time.monotonic() < deadline:  # noqa: ASYNC110 - it may be asked on another loop than theirs
+            await asyncio.sleep(0.05)
+
+    # For the log
+
+    def enforce(self, record: Record) -> int:
+        """End what the record ends; have judged again what a store can say more of. Returns how many it ended."""
+        ended: list[Live] = []
+        for connection in self._registry.matching(record.match):
+            if rules.ends(record, connection, self._issuer_ahead):
+                ended.append(connection)
+            elif connection.can_look_again and record.verb is not Verb.DISCONNECT:
+                connection.look_again(record.spread)
+        after = max(0.0, record.at + record.after - self.now()) if record.after else 0.0
+        end_all(ended, record.reason, after=after, spread=record.spread)
+        return len(ended)
+
+    def look_again(self, spread: float) -> None:
+        """Have every connection that a store can judge judged again."""
+        for connection in self._registry:
+            if connection.can_look_again:
+                connection.look_again(spread)
+
+    def _standing(self, keys: tuple[Key, ...], identity: Identity, position: int, stateful: bool) -> Standing | Reason:
+        if self._is_draining:
+            return Reason.GOING_AWAY
+        matching = self._records.matching(keys)
+        if refusing := [
+            held.record
+            for held in matching
+            if rules.refuses(held.record, identity, stateful=stateful, issuer_ahead=self._issuer_ahead)
+        ]:
+            return max(refusing, key=lambda record: (record.at, record.reason.name)).reason
+        if any(held.number > position and rules.casts_doubt(held.record, stateful=stateful) for held in matching):
+            return Standing.LOOK_AGAIN
+        return Standing.GOOD
+
+    def _outlast(self, identity: Identity) -> None:
+        """Remember revocations as long as a token lives that lives longer than it was said."""
+        if identity.expires_at is None:
+            return
+        lives = min(identity.expires_at, _LATEST) - self._records.now()
+        self._records.outlast(min(lives, _MOST), bears_session=identity.session_id is not None)
+
+    def _block(self, until: float, terms: Terms) -> Draft:
+        return Draft.of(Verb.BLOCK, terms, self._records, until=until, reason=Reason.FORBIDDEN)
+
+    def _recheck(self, spread: float, whom: Whom) -> Draft:
+        return Draft.of(Verb.RECHECK, {**whom, "spread": spread}, self._records)
+
+    async def _publish(self, draft: Draft) -> Receipt:
+        return await self.log.publish(draft, draft.receipt)
+
+    def _publish_now(self, draft: Draft) -> Receipt:
+        return self.log.publish_now(draft, draft.receipt)
 
 
-def _home(match: frozenset[Key]) -> Key:
-    """The key that a record is kept under: a user has many sessions and tokens, and each of these one user."""
-    return min(match, key=lambda key: (key[0] == "subject", key))
+_MOST = 30 * 86400.0  # seconds: a record is kept so long beyond its last end, and 31 days at most
+_LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
+_DRAINED = 5.0  # seconds for the last closes to be sent
 
 
-def _issued_after(at: float, identity: Identity) -> bool:
-    """Whether a token is newer than a revocation. It carries whole seconds, so that of the same second is not."""
-    return identity.issued_at is not None and identity.issued_at >= int(at) + 1
-
-
-def _keys(identity: Identity) -> Iterator[Key]:
-    for kind in KINDS:
-        value = getattr(identity, kind)
-        if value:
-            yield kind, value
-
-
-def _match(subject: str | None, session_id: str | None, token_id: str | None) -> frozenset[Key]:
-    given = {"subject": subject, "session_id": session_id, "token_id": token_id}
-    match = frozenset((kind, value) for kind, value in given.items() if value is not None)
-    if not match:
-        raise ValueError("name whom: revoke(subject=...), revoke(session_id=...) or revoke(token_id=...)")
-    for kind, value in match:
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{kind} must be a non-empty str, as in Identity; write str(user.pk)")
-    return match
-
-
-def _end(found: set[Live]) -> int:
-    for connection in found:
-        connection.end(Reason.REVOKED)
-    return len(found)
+def _check_seconds(setting: str, value: object, least: float, most: float, meaning: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise ConfigurationError(
+            f"Connections({setting}={value!r}): write seconds from {least:.0f} to {most:.0f}, {meaning}"
+        )

@@ -6,17 +6,20 @@ joserfc library), the claims (`claims`). What a token says is believed only afte
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
 from wsauth.core.identity import Identity
-from wsauth.core.verifier import require_async
+from wsauth.core.verifier import Finding, require_async
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact, keys
 from wsauth.verifiers.jwks import JWKS
+from wsauth.verifiers.recheck import failed
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["JWKS", "JWTVerifier"]
 
 LoadUser = Callable[[Mapping[str, Any]], Awaitable[Any]]
+AT_ONCE = 10  # calls of load_user in a re-check
 
 
 class JWTVerifier:
@@ -54,8 +58,6 @@ class JWTVerifier:
 
     Raises InvalidCredentials for every token that is refused, and VerifierUnavailable where the keys cannot be fetched.
     """
-
-    __slots__ = ("_algorithms", "_clock", "_keys", "_load_user", "_max_size", "_rules")
 
     stateful: ClassVar[bool] = False
     bearer_format: ClassVar[str] = "JWT"
@@ -90,6 +92,8 @@ class JWTVerifier:
         )
         self._keys = self._load(key_or_keys)
         self._load_user = load_user
+        if load_user is not None:  # else there is nobody to ask about: a token is not judged twice
+            self.recheck = self._recheck
         self._clock = clock
         self._max_size = max_size
 
@@ -117,12 +121,29 @@ class JWTVerifier:
         return Identity(
             subject=subject,
             token_id=claims_of.token_id(claims),
+            key_id=_key_id(token.header),
             scopes=claims_of.scopes(claims),
             issued_at=times.iat,
             expires_at=times.exp + self._rules.leeway,
             claims=claims,
-            user=None if self._load_user is None else await self._user(self._load_user, claims),
+            user=await self._user(claims),
         )
+
+    async def _recheck(self, identities: Sequence[Identity]) -> list[Finding]:
+        """Find for each identity whether `load_user` still gives it a user; asked once for equal claims, which share him."""
+        names = [repr(sorted(identity.claims.items())) for identity in identities]
+        asked = dict(zip(names, (identity.claims for identity in identities), strict=True))
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def user_now(claims: Mapping[str, Any]) -> Any:
+            async with turns:
+                try:
+                    return await self._user(claims)
+                except Exception as error:
+                    return failed(error)
+
+        users = dict(zip(asked, await asyncio.gather(*map(user_now, asked.values())), strict=True))
+        return [_with_user(identity, users[name]) for identity, name in zip(identities, names, strict=True)]
 
     async def _check_signature(self, token: compact.Compact) -> None:
         """Refuse what no configured key signed. Keys are fetched only for a token that could be accepted."""
@@ -137,8 +158,19 @@ class JWTVerifier:
         if not any(key.verifies(token.signed, token.signature) for key in candidates):
             raise InvalidCredentials("signature does not match")
 
-    async def _user(self, load_user: LoadUser, claims: Mapping[str, Any]) -> Any:
-        user = await load_user(claims)
+    async def _user(self, claims: Mapping[str, Any]) -> Any:
+        if self._load_user is None:
+            return None
+        user = await self._load_user(claims)
         if user is None or not getattr(user, "is_active", True):
             raise InvalidCredentials("the user is unknown or inactive")
         return user
+
+
+def _with_user(identity: Identity, user: Any) -> Finding:
+    return user if isinstance(user, InvalidCredentials | VerifierUnavailable) else replace(identity, user=user)
+
+
+def _key_id(header: Mapping[str, Any]) -> str | None:
+    key_id: str | None = header.get("kid")  # `compact` has seen that it is a text
+    return key_id

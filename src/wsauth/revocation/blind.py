@@ -1,0 +1,127 @@
+"""What happens while the log is out of reach: records may exist that this process does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from enum import Enum
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from wsauth.core.events import Event, EventKind, EventSink, emit
+from wsauth.core.reasons import Reason
+from wsauth.revocation.ending import end_all
+
+if TYPE_CHECKING:
+    from wsauth.revocation.log import RevocationLog
+    from wsauth.revocation.registry import Registry
+
+logger = logging.getLogger("wsauth")
+
+STALE = 5.0  # seconds of silence after which a process no longer claims to know every record
+PATIENCE = 2.0  # seconds that a handshake waits for the log, once it has fallen silent
+RECHECK = 10.0  # seconds between two looks at a stateful connection while the log is out of reach
+TICK = 1.0  # seconds between two looks at the log itself
+JITTER = 10.0  # seconds over which connections are closed or looked at, once the limit has passed
+
+
+class Blind(Enum):
+    """Whom to trust while the log is out of reach."""
+
+    REFUSE = "nobody: no one is admitted, and every connection closes after the limit"
+    ASK_THE_STORE = (
+        "sessions and stored tokens, looked at every 10 seconds; tokens are refused, and close after the limit"
+    )
+    TRUST = "everybody: revocations wait until the log is back"
+
+
+class Sight:
+    """Whether this process sees the log of a policy, and what follows where it does not."""
+
+    def __init__(self, log: RevocationLog, registry: Registry, blind: Blind, limit: float) -> None:
+        self._log = log
+        self._registry = registry
+        self._blind = blind
+        self._limit = limit
+        self._is_stale = False
+        self._has_acted = False
+        self._vain: float | None = None  # the silence at the end of a wait that was in vain
+        self._watching: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+        self._stale_since = 0.0
+        self._sinks: dict[int, EventSink] = {}
+
+    def tell(self, sinks: Iterable[EventSink]) -> None:
+        """Let these sinks know too when the log goes out of reach and comes back; each once."""
+        self._sinks.update((id(sink), sink) for sink in sinks)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether this process knows of every record, but for those of the last seconds."""
+        return self._log.silence <= STALE
+
+    @property
+    def trusts(self) -> bool:
+        """Whether connections are kept that nothing can be asked about."""
+        return self._blind is Blind.TRUST
+
+    def admits(self, stateful: bool, waited: bool) -> bool:
+        """Whether an identity may be admitted as things are. `waited` says that `catch_up` has been tried."""
+        if self.is_clear:
+            return True
+        return waited and (self.trusts or (stateful and self._blind is Blind.ASK_THE_STORE))
+
+    async def catch_up(self) -> None:
+        """Wait for the log, unless somebody has waited in vain since it fell silent."""
+        if not self.is_clear and (self._vain is None or self._log.silence < self._vain):
+            self._vain = None if await self._log.catch_up(PATIENCE) else self._log.silence
+
+    def look(self) -> None:
+        """Follow the log and watch it, on the running event loop, while connections are open. Called at every handshake."""
+        self._log.follow()
+        if self._log.reaches_others and (loop := asyncio.get_running_loop()) not in self._watching:
+            self._watching.add(loop)
+            loop.call_later(TICK, self._watch, loop)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Not in the task that reads the log: what hangs there must be seen from here."""
+        if len(self._registry):
+            loop.call_later(TICK, self._watch, loop)
+        else:
+            self._watching.discard(loop)
+        self.judge(self._log.silence)
+
+    def judge(self, silence: float) -> None:
+        """Act on how long (seconds) the log has been silent.
+
+        Not before the second time: a process that was stopped for a minute finds the log silent, and reads it at once.
+        """
+        if silence <= STALE:
+            if self._is_stale:
+                self._is_stale = self._has_acted = False
+                logger.warning("the revocation log is in reach again")
+                self._emit(EventKind.LOG_SYNCED, time.monotonic() - self._stale_since)
+            return
+        if not self._is_stale:
+            self._is_stale, self._stale_since = True, time.monotonic()
+            logger.warning("the revocation log is out of reach")
+            self._emit(EventKind.LOG_STALE, silence)
+        elif silence > self._limit and not self._has_acted:
+            self._has_acted = True
+            self._act()
+
+    def _act(self) -> None:
+        if self.trusts:
+            return
+        asks = self._blind is Blind.ASK_THE_STORE
+        closed = []
+        for connection in self._registry:
+            if asks and connection.stateful and connection.can_look_again:
+                connection.look_again(JITTER)
+            else:
+                closed.append(connection)
+        end_all(closed, Reason.UNAVAILABLE, spread=JITTER)
+
+    def _emit(self, kind: EventKind, seconds: float) -> None:
+        emit(list(self._sinks.values()), Event(kind, seconds=seconds))
