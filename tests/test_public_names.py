@@ -25,7 +25,8 @@ def test_public_name_exists_and_is_ours(name: str):
 @pytest.mark.parametrize("name", wsauth.__all__)
 def test_public_name_is_documented(name: str):
     """Its docstring is a sentence of its own, not what `dataclass` or `Enum` made up, nor what it inherited."""
-    doc = inspect.cleandoc(vars(getattr(wsauth, name)).get("__doc__") or "")
+    value = getattr(wsauth, name)
+    doc = inspect.cleandoc((vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__) or "")
     assert re.match(r"[A-Z`].*[.:]", doc, re.DOTALL), doc
     assert not doc.startswith(f"{name}(")
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from wsauth.core.close_profile import CloseProfile
     from wsauth.core.credentials import Credentials
     from wsauth.core.errors import ConfigurationError, ConnectionEnded, InvalidCredentials, VerifierUnavailable
+    from wsauth.core.events import Event, EventKind, log_events
+    from wsauth.core.expiry_warning import ExpiryWarning
     from wsauth.core.first_message import FirstMessage
     from wsauth.core.handshake import Handshake
     from wsauth.core.identity import Identity
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from wsauth.core.origins import AnyOrigin, Origins, SameHost, SameHostOrAbsent
     from wsauth.core.reasons import Reason
     from wsauth.core.scheme import SecurityScheme
-    from wsauth.core.verifier import Verifier
+    from wsauth.core.verifier import Rechecker, Verifier
     from wsauth.policy import Policy, ReportOnly
+    from wsauth.revocation.blind import Blind
     from wsauth.revocation.connections import Connections
+    from wsauth.revocation.log import MemoryLog, Receipt, RevocationLog, RevocationNotRecorded
 
 __version__ = "0.1.0"
 
@@ -31,6 +35,8 @@ _HOMES = {
     "asgi.middleware": ("WebSocketAuthMiddleware",),
     "core.credentials": ("Credentials",),
     "core.errors": ("ConfigurationError", "ConnectionEnded", "InvalidCredentials", "VerifierUnavailable"),
+    "core.events": ("Event", "EventKind", "log_events"),
+    "core.expiry_warning": ("ExpiryWarning",),
     "core.first_message": ("FirstMessage",),
     "core.handshake": ("Handshake",),
     "core.identity": ("Identity",),
@@ -40,15 +46,18 @@ _HOMES = {
     "core.close_profile": ("CloseProfile",),
     "core.reasons": ("Reason",),
     "core.scheme": ("SecurityScheme",),
-    "core.verifier": ("Verifier",),
+    "core.verifier": ("Rechecker", "Verifier"),
     "policy": ("Policy", "ReportOnly"),
+    "revocation.blind": ("Blind",),
     "revocation.connections": ("Connections",),
+    "revocation.log": ("MemoryLog", "Receipt", "RevocationLog", "RevocationNotRecorded"),
 }
 _HOME = {name: f"wsauth.{home}" for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Anonymous",
     "AnyOrigin",
+    "Blind",
     "CloseProfile",
     "ConfigurationError",
     "Connection",
@@ -56,17 +65,25 @@ __all__ = [
     "Connections",
     "Cookie",
     "Credentials",
+    "Event",
+    "EventKind",
+    "ExpiryWarning",
     "FirstMessage",
     "Handshake",
     "Header",
     "Identity",
     "InvalidCredentials",
+    "MemoryLog",
     "Origins",
     "Policy",
     "Query",
     "Reason",
+    "Receipt",
+    "Rechecker",
     "Refusals",
     "ReportOnly",
+    "RevocationLog",
+    "RevocationNotRecorded",
     "SameHost",
     "SameHostOrAbsent",
     "SecurityScheme",
@@ -74,6 +91,7 @@ __all__ = [
     "Verifier",
     "VerifierUnavailable",
     "WebSocketAuthMiddleware",
+    "log_events",
 ]
 
 

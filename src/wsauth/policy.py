@@ -195,7 +195,7 @@ class Policy:
                 return decision  # MISSING of a scheme is a verifier's word for a credential that was there
             if nobody is None:
                 nobody = self.framework.anonymous() if self.framework else Identity.anonymous()
-            decision = Allow(replace(nobody, scheme=""))
+            decision = Allow(nobody.under(""))
         if self.allow is None:
             return decision
         try:
@@ -246,7 +246,7 @@ async def _prove(scheme: SecurityScheme, credentials: Credentials, handshake: Ha
     if not isinstance(identity, Identity):
         logger.error("the verifier of scheme %r returned a %s, not an Identity", scheme.name, type(identity).__name__)
         return Deny(Reason.UNAVAILABLE, "the verifier returned no Identity", scheme.name)
-    return Allow(replace(identity, scheme=scheme.name), scheme)
+    return Allow(identity.under(scheme.name), scheme)
 
 
 def _log_failure(who: str, error: Exception) -> None:

@@ -49,6 +49,8 @@ def run(*arguments, cwd=None):
         "PYTHONPATH": str(SITE),
         "DJANGO_SETTINGS_MODULE": "settings",
         "JWT_KEY": "the key of the documentation's examples",
+        "REDIS_URL": "redis://127.0.0.1:6379/0",
+        "REVOCATION_KEY": "the key that signs revocations in the documentation's examples",
         "SESSION_KEY": "the session key of the documentation's examples",
     }
     command = [sys.executable, "-W", "error", *arguments]

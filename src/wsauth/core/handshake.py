@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _TLS = ("https", "wss")
@@ -31,26 +31,32 @@ class Handshake:
     client: str = ""
     subprotocols: tuple[str, ...] | None = field(default=(), repr=False)
     offered: tuple[str, ...] = field(default=(), repr=False)
+    _lines: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)  # the headers by their names
+
+    def __post_init__(self) -> None:
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            lines.setdefault(name, []).append(value)
+        object.__setattr__(self, "_lines", lines)
 
     @classmethod
     def from_scope(cls, scope: Mapping[str, Any]) -> Handshake:
-        headers = tuple((bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ()))
+        headers = tuple([(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())])
         client = scope.get("client")
-        offered = _offered(headers, scope.get("subprotocols") or ())
+        offered = offered_subprotocols(scope)
         return cls(
-            path=scope.get("path", ""),
-            query_string=bytes(scope.get("query_string", b"")),
-            headers=headers,
-            scheme=scope.get("scheme", "ws"),
-            client=str(client[0] or "") if client else "",
-            subprotocols=offered if _are_distinct_tokens(offered) else None,
-            offered=offered,
+            scope.get("path", ""),
+            bytes(scope.get("query_string", b"")),
+            headers,
+            scope.get("scheme", "ws"),
+            str(client[0] or "") if client else "",
+            offered if _are_distinct_tokens(offered) else None,
+            offered,
         )
 
     def header(self, name: bytes) -> list[bytes]:
         """Return the values of all lines of the header, in order. Its name is compared without case (RFC 9110 §5.1)."""
-        name = name.lower()
-        return [value for key, value in self.headers if key == name]
+        return list(self._lines.get(name.lower(), ()))
 
     @property
     def is_secure(self) -> bool:
@@ -61,22 +67,28 @@ class Handshake:
         """
         if self.scheme in _TLS:
             return True
+        if b"x-forwarded-proto" not in self._lines and b"forwarded" not in self._lines:
+            return False
         proto = b",".join(self.header(b"x-forwarded-proto")).lower()
         forwarded = b",".join(self.header(b"forwarded")).lower().replace(b'"', b"")  # RFC 7239 §5.4
         return any(tls.encode() in proto or b"proto=" + tls.encode() in forwarded for tls in _TLS)
 
 
-def _offered(headers: Iterable[tuple[bytes, bytes]], from_server: Iterable[str]) -> tuple[str, ...]:
+def offered_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the offered subprotocols, from the raw lines: granian hands on the whole list as one string.
 
     Test clients send no header, and give the server's list only.
     """
-    lines = [value.decode("latin-1") for key, value in headers if key == b"sec-websocket-protocol"]
-    return tuple(name.strip(" \t") for line in lines or from_server for name in line.split(","))
+    lines = [bytes(value).decode("latin-1") for name, value in scope.get("headers", ()) if _is_offer(name)]
+    return tuple([name.strip(" \t") for line in lines or scope.get("subprotocols") or () for name in line.split(",")])
+
+
+def _is_offer(name: bytes) -> bool:
+    return len(name) == 22 and bytes(name).lower() == b"sec-websocket-protocol"
 
 
 def _are_distinct_tokens(names: tuple[str, ...]) -> bool:
-    return all(map(is_token, names)) and len(set(names)) == len(names)
+    return not names or (all(map(is_token, names)) and len(set(names)) == len(names))
 
 
 def is_token(name: object) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any
+
+_MAPPINGS = (dict, MappingProxyType, Mapping)  # in this order: the last takes long to ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,29 @@ class Identity:
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str):
             raise TypeError(f"Identity.subject must be a str, not {type(self.subject).__name__}: write str(user.pk)")
-        for name in ("session_id", "token_id", "key_id"):
-            if not isinstance(value := getattr(self, name), str | None):
-                raise TypeError(f"Identity.{name} must be a str or None, not {type(value).__name__}: write str(...)")
-        for name in ("issued_at", "expires_at"):
-            _require_time(name, getattr(self, name))
-        for name in ("claims", "scope", "labels"):
-            if not isinstance(value := getattr(self, name), Mapping):
+        for name, text in (("session_id", self.session_id), ("token_id", self.token_id), ("key_id", self.key_id)):
+            if text is not None and not isinstance(text, str):
+                raise TypeError(f"Identity.{name} must be a str or None, not {type(text).__name__}: write str(...)")
+        for name, when in (("issued_at", self.issued_at), ("expires_at", self.expires_at)):
+            if when is not None:
+                _require_time(name, when)
+        for name, value in (("claims", self.claims), ("scope", self.scope), ("labels", self.labels)):
+            if not isinstance(value, _MAPPINGS):
                 raise TypeError(f"Identity.{name} must be a mapping, not {type(value).__name__}: write a dict")
-        if not all(isinstance(text, str) for label in self.labels.items() for text in label):
+        if self.labels and not all(isinstance(text, str) for label in self.labels.items() for text in label):
             raise TypeError('Identity.labels must hold texts by name: write labels={"device": "phone"}')
-        object.__setattr__(self, "scopes", _names(self.scopes))
+        if self.scopes or type(self.scopes) is not frozenset:
+            object.__setattr__(self, "scopes", _names(self.scopes))
+
+    def under(self, scheme: str) -> Identity:
+        """Return this identity as one that a scheme of that name has proved."""
+        if type(self) is not Identity:
+            return replace(self, scheme=scheme)
+        named = object.__new__(Identity)
+        for name in _FIELDS:  # they were checked already
+            object.__setattr__(named, name, getattr(self, name))
+        object.__setattr__(named, "scheme", scheme)
+        return named
 
     @classmethod
     def anonymous(cls, user: Any = None, scope: Mapping[str, Any] | None = None) -> Identity:
@@ -67,10 +82,11 @@ class Identity:
         return self.subject
 
 
+_FIELDS = tuple(field.name for field in fields(Identity))
+
+
 def _require_time(name: str, value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"Identity.{name} must be POSIX seconds, not {type(value).__name__}: write when.timestamp()")
     if value != value:  # NaN compares as neither past nor future
         raise TypeError(f"Identity.{name} is not a number")

@@ -36,6 +36,7 @@ __all__ = [
 
 _TOKEN68 = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 9110 §11.2, the b64token of RFC 6750 §2.1
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")  # RFC 3986 §2.1
+_ODD_SPACE = re.compile(rb"[\x0a-\x0d\x1c-\x1f\x85\xa0]")  # what str.strip takes from Latin-1, beside blank and tab
 _SENT_BY_BROWSERS = ("basic", "digest", "negotiate", "ntlm")
 
 
@@ -48,10 +49,12 @@ class Query:
 
     name: str = "token"
     ambient: ClassVar[bool] = False
+    _bare: bytes = field(init=False, repr=False, compare=False)  # the name as nearly everybody sends it
 
     def __post_init__(self) -> None:
         if not is_visible(self.name):
             raise ConfigurationError(f'Query({self.name!r}): write the parameter\'s name in ASCII, as Query("token")')
+        object.__setattr__(self, "_bare", self.name.encode("ascii"))
 
     def read(self, handshake: Handshake) -> Credentials | None:
         values = [part.partition(b"=")[2] for part in handshake.query_string.split(b"&") if self._owns(part)]
@@ -59,18 +62,23 @@ class Query:
             return None
         if len(values) > 1:
             raise malformed(f"query parameter {self.name!r} is given {len(values)} times")
-        if b"%" in _PERCENT.sub(b"", values[0]):
+        if b"%" in values[0] and b"%" in _PERCENT.sub(b"", values[0]):
             raise malformed(f"query parameter {self.name!r} is not percent-encoded correctly")
         return credentials(_unquote(values[0]), f"query parameter {self.name!r}")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        parts = bytes(scope.get("query_string", b"")).split(b"&")
+        query = bytes(scope.get("query_string", b""))
+        if not query:
+            return
+        parts = query.split(b"&")
         kept = [part for part in parts if not self._owns(part)]
         if len(kept) < len(parts):
             scope["query_string"] = b"&".join(kept)
 
     def _owns(self, part: bytes) -> bool:
         name = part.partition(b"=")[0]
+        if b"%" not in name and b"+" not in name:
+            return name == self._bare
         # By its length first: a long query of small parts would take long to decode.
         return len(self.name) <= len(name) <= 3 * len(self.name) and _unquote(name) == self.name
 
@@ -181,6 +189,10 @@ def strip_lookalike_cookies(scope: MutableMapping[str, Any]) -> None:
 
     `read_cookie` does not, so the application would read another value than the one that was verified.
     """
+    if not any(
+        _ODD_SPACE.search(value) for name, value in scope.get("headers", ()) if bytes(name).lower() == b"cookie"
+    ):
+        return
     _keep_cookies(scope, lambda pair: "=" not in pair or (name := pair.partition("=")[0]).strip() == name.strip(" \t"))
 
 

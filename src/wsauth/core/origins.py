@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from wsauth.core.errors import ConfigurationError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _AUTHORITY = r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,4}))?"
 _HOST = re.compile(_AUTHORITY)
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://" + _AUTHORITY)
+MAX_ORIGIN = 300  # characters: a host name has at most 253 (RFC 1035 §2.3.4)
 _WEB_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int | None]  # scheme, host, port
@@ -43,12 +45,23 @@ class OriginRule(Protocol):
 
 def parse_origin(text: str) -> Origin | None:
     """Return scheme, host and port of a serialized origin (RFC 6454 §6.2); None where it is anything else or `null`."""
-    match = _ORIGIN.fullmatch(text.lower()) if text.isascii() else None
-    return None if match is None else _located(*match.groups())
+    return _parse_origin(text) if len(text) <= MAX_ORIGIN else None
 
 
 def parse_host(text: str, scheme: str) -> Origin | None:
     """Return the origin that a Host header (RFC 9110 §7.2) names when it is reached by `scheme`; None if malformed."""
+    return _parse_host(text, scheme) if len(text) <= MAX_ORIGIN else None
+
+
+# Most handshakes name one of a few origins. The caches are small, and so is what can be put into them.
+@lru_cache(maxsize=256)
+def _parse_origin(text: str) -> Origin | None:
+    match = _ORIGIN.fullmatch(text.lower()) if text.isascii() else None
+    return None if match is None else _located(*match.groups())
+
+
+@lru_cache(maxsize=256)
+def _parse_host(text: str, scheme: str) -> Origin | None:
     match = _HOST.fullmatch(text.lower()) if text.isascii() else None
     return None if match is None else _located(scheme, *match.groups())
 

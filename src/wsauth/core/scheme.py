@@ -56,7 +56,7 @@ class SecurityScheme:
     @property
     def rechecker(self) -> Rechecker | None:
         """Whoever can say of an identity that it still holds, where somebody can."""
-        return self.verifier if isinstance(self.verifier, Rechecker) else None
+        return None if getattr(self.verifier, "recheck", None) is None else self.verifier  # type: ignore[return-value]
 
     def read(self, handshake: Handshake) -> Credentials | None:
         return self.location.read(handshake)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wsauth.core import strict_json
@@ -17,6 +18,7 @@ from wsauth.core.reasons import Reason
 
 MAX_SIZE = 8192  # characters; a longer token does not fit the request head that most servers accept
 MAX_KID = 256
+MAX_COMMON = 512  # characters of a header that is worth remembering
 
 # RFC 7515 §2: base64url with all trailing "=" omitted, and without line breaks, blanks or other characters.
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
@@ -50,11 +52,18 @@ def check(token: str, max_size: int = MAX_SIZE) -> Compact:
         raise malformed("token is not three base64url segments")
     header, payload, signature = segments.groups()
     return Compact(
-        check_header(_json(header, "header")),
+        _common_header(header) if len(header) <= MAX_COMMON else _header(header),
         _json(payload, "payload"),
         token[: segments.end(2)].encode("ascii"),
         _decode(signature, "signature"),
     )
+
+
+def _header(segment: str) -> dict[str, Any]:
+    return check_header(_json(segment, "header"))
+
+
+_common_header = lru_cache(maxsize=64)(_header)  # one issuer's tokens share their header, which nobody changes
 
 
 def check_header(header: dict[str, Any]) -> dict[str, Any]:
