@@ -93,6 +93,6 @@ async def test_database_that_is_away_makes_the_verifier_unavailable(token, monke
     def fail(*args, **kwargs):
         raise OperationalError("away")
 
-    monkeypatch.setattr("django.db.models.query.QuerySet.get", fail)
+    monkeypatch.setattr("django.db.models.query.QuerySet.filter", fail)
     with pytest.raises(VerifierUnavailable):
         await verify(token.key)

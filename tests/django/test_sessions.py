@@ -160,7 +160,7 @@ async def test_database_that_is_away_makes_the_verifier_unavailable(alice, monke
     def fail(*args):
         raise error("connection to 10.0.0.1 refused")
 
-    monkeypatch.setattr("wsauth.django.engines.load", fail)
+    monkeypatch.setattr("wsauth.django.engines.load_many", fail)
     with pytest.raises(VerifierUnavailable) as caught:
         await verify("k" * 32)
     assert "10.0.0.1" not in caught.value.detail
@@ -208,11 +208,12 @@ async def test_slow_database_leaves_the_event_loop_alone(alice, monkeypatch):
     waiting, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    def slow(key):
+    def slow(keys):
         loop.call_soon_threadsafe(waiting.set)
         assert go_on.wait(timeout=5)
+        return [None]
 
-    monkeypatch.setattr("wsauth.django.engines.load", slow)
+    monkeypatch.setattr("wsauth.django.engines.load_many", slow)
     handshake = asyncio.create_task(verify("k" * 32))
     await waiting.wait()
     assert not handshake.done()

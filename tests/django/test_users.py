@@ -105,15 +105,16 @@ async def test_value_that_the_database_refuses_is_invalid(alice, monkeypatch):
     """A number beyond the column is the client's mistake; a database that is away is not."""
 
     def failing(error):
-        def get(**_):
+        def look_up(**_):
             raise error
 
-        return get
+        for name in ("get", "filter"):
+            monkeypatch.setattr(User._default_manager, name, look_up, raising=False)
 
-    monkeypatch.setattr(User._default_manager, "get", failing(DataError("out of range")), raising=False)
+    failing(DataError("out of range"))
     with pytest.raises(InvalidCredentials):
         await verify("1")
-    monkeypatch.setattr(User._default_manager, "get", failing(OperationalError("away")), raising=False)
+    failing(OperationalError("away"))
     with pytest.raises(VerifierUnavailable):
         await verify("1")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import functools
 import json
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,8 +35,11 @@ from verifiers.signing import (
     verify,
 )
 
-from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
+from wsauth.core.identity import Identity
+from wsauth.core.locations import Query
 from wsauth.core.reasons import Reason
+from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import Verifier, as_verifier
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-4 D.1.2.3
@@ -220,6 +225,80 @@ def test_user_is_loaded_last():
     assert refusal(token(claims(exp=1)), load_user=never) is Reason.EXPIRED
     assert refusal(token(claims(sub=7)), load_user=never) is Reason.INVALID
     assert refusal(token(claims(jti=7)), load_user=never) is Reason.INVALID
+
+
+# --- once more --------------------------------------------------------------------------------------------------------
+
+
+def test_token_without_a_user_is_not_judged_twice():
+    """It speaks for itself until it expires; with `load_user` there is somebody to ask about."""
+    assert getattr(verifier(), "recheck", None) is None
+    assert SecurityScheme("jwt", Query("token"), verifier()).rechecker is None
+    assert verifier(load_user=load).recheck is not None
+    assert SecurityScheme("jwt", Query("token"), verifier(load_user=load)).rechecker is not None
+
+
+class Users:
+    """Loads users, counts how often and how many at once, and forgets whom it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.now = self.most = 0
+        self.answers: dict[str, Any] = {}
+
+    async def __call__(self, claims: Any) -> Any:
+        self.asked.append(claims["sub"])
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        answer = self.answers.get(claims["sub"], SimpleNamespace(name=claims["sub"]))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_users_are_loaded_again_a_few_at_a_time_and_once_for_equal_claims():
+    """Every connection of a token gets the user that is loaded for it now, and keeps all else."""
+    users = Users()
+    by = verifier(load_user=users)
+    proven = [await verify(by, token(claims(sub=str(number % 40), jti="j"))) for number in range(120)]
+    users.asked.clear()
+    users.most = 0
+    found = await by.recheck(proven)
+    assert (len(users.asked), users.most) == (40, 10)
+    assert [each.user.name for each in found] == [each.subject for each in proven]
+    assert [replace(each, user=None) for each in found] == [replace(each, user=None) for each in proven]
+    assert all(each.user is not before.user for each, before in zip(found, proven, strict=True))
+
+
+async def test_users_who_are_gone_are_revoked_and_faults_are_their_own(caplog: pytest.LogCaptureFixture):
+    """What is raised for one says nothing about the others."""
+    users = Users()
+    by = verifier(load_user=users)
+    proven = [await verify(by, token(claims(sub=name))) for name in "abcdefg"]
+    users.answers = {
+        "a": None,
+        "b": SimpleNamespace(is_active=False),
+        "c": InvalidCredentials("barred", Reason.FORBIDDEN),
+        "d": InvalidCredentials("withdrawn"),
+        "e": RuntimeError("secret of e"),
+        "f": VerifierUnavailable("away"),
+    }
+    found = await by.recheck(proven)
+    reasons = [each.reason if isinstance(each, InvalidCredentials) else type(each) for each in found]
+    assert reasons == [
+        *[Reason.REVOKED] * 2,
+        Reason.FORBIDDEN,
+        Reason.REVOKED,
+        VerifierUnavailable,
+        VerifierUnavailable,
+        Identity,
+    ]
+    assert found[5] is users.answers["f"]
+    assert found[6].user.name == "g"
+    assert f"a re-check raised RuntimeError at {__file__}" in caplog.text
+    assert "secret of e" not in caplog.text + found[4].detail
 
 
 # --- anything at all --------------------------------------------------------------------------------------------------

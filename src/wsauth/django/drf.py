@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
-from wsauth.django.database import NO_SUCH_ROW, ask, digest
+from wsauth.django.database import ask, digest
+from wsauth.django.lookups import Fresh, rows_in
 from wsauth.django.scope import DjangoScope
+from wsauth.django.together import Together
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
+    from wsauth.core.verifier import Finding
+
+UNKNOWN_TOKEN = "the token is unknown or its user inactive"  # noqa: S105 - no token
 
 
 class DRFTokenVerifier:
@@ -24,25 +30,48 @@ class DRFTokenVerifier:
     stateful: ClassVar[bool] = True
     framework: ClassVar[DjangoScope] = DjangoScope()
 
+    def __init__(self) -> None:
+        self._together: Together[str, Identity | None] = Together(_identify)
+
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
-        identity = await ask(_identify, credentials.secret)
+        identity = await self._together.ask(credentials.secret)
         if identity is None:
-            raise InvalidCredentials("the token is unknown or its user inactive")
+            raise InvalidCredentials(UNKNOWN_TOKEN)
         return identity
 
+    async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
+        """Look the tokens up again, by their users: no key is kept. Raises VerifierUnavailable."""
+        users = await ask(_users, {identity.subject for identity in identities})
+        fresh = Fresh()
+        return [fresh.identity(identity, users.get(identity.token_id), UNKNOWN_TOKEN) for identity in identities]
 
-def _identify(key: str) -> Identity | None:
+
+def _identify(keys: Sequence[str]) -> list[Identity | None]:
+    """Return for each key the identity that it proves, with a user of its own, in one query."""
     # Token itself, not TokenProxy, whose primary key is the user's.
     from rest_framework.authtoken.models import Token
 
-    if not key.isascii():
-        return None
-    try:
-        token = Token.objects.select_related("user").get(key=key)
-    except NO_SUCH_ROW:
-        return None
-    if token.key != key or not token.user.is_active:  # a collation may match a key in another case
+    tokens = {
+        token.key: token for token in rows_in(Token.objects.select_related("user"), "key", filter(str.isascii, keys))
+    }
+    fresh = Fresh()
+    return [_identity(tokens.get(key), fresh) for key in keys]  # exactly: a collation may match a key in another case
+
+
+def _identity(token: Any, fresh: Fresh) -> Identity | None:
+    if token is None or not token.user.is_active:
         return None
     return Identity(
-        subject=str(token.user.pk), user=token.user, token_id=digest(key), issued_at=token.created.timestamp()
+        subject=str(token.user.pk),
+        user=fresh.own(token.user),
+        token_id=digest(token.key),
+        issued_at=token.created.timestamp(),
     )
+
+
+def _users(subjects: Collection[str]) -> dict[str | None, Any]:
+    """Return the active users who have a token, by its token id, in one query."""
+    from rest_framework.authtoken.models import Token
+
+    tokens = rows_in(Token.objects.select_related("user"), "user", subjects)
+    return {digest(token.key): token.user for token in tokens if token.user.is_active}

@@ -1,22 +1,25 @@
 """Session engines, read without side effects, and when each says that a session ends.
 
 Django's engines answer a key that they do not know in different ways: some forget it, some make up a new session in its
-place. Here there is one answer, None, and nothing is written.
+place. Here there is one answer, None, and nothing is written. Tables and caches are asked for many keys at once.
 """
 
 from __future__ import annotations
 
+import copy
 import datetime
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.contrib.sessions.backends import cached_db, db, file, signed_cookies
+from django.contrib.sessions.backends import cache, cached_db, db, file, signed_cookies
 from django.core import signing
 from django.db import router
-from django.utils import timezone
 
+from wsauth.core.errors import VerifierUnavailable
 from wsauth.core.locations import MAX_SECRET
+from wsauth.django.lookups import each
 from wsauth.django.scope import session_store
 
 
@@ -27,40 +30,96 @@ class Loaded(NamedTuple):
     expires_at: float | None
 
 
-def load(key: str) -> Loaded | None:
-    """Return the session of that key; None for one that is unknown, deleted, expired or no key at all.
+def load_many(keys: Sequence[str]) -> list[Loaded | Exception | None]:
+    """Return for each key its session; None for one that is unknown, deleted, expired or no key at all.
 
     Database engines give the `expire_date` of the row, `file` its last change and `signed_cookies` its signature plus
     the age of the session; caches do not tell when they forget a session, so they give only a date that
-    `session.set_expiry` fixed.
+    `session.set_expiry` fixed. What an engine raises for one session is the answer for that one. Raises
+    VerifierUnavailable for a cache that does not answer: Django's engine would say that every session has ended.
     """
+    store = session_store()
+    opened = [_open(store, key) for key in keys]
+    found = iter(_load([session for session in opened if session is not None]))
+    now = time.time()
+    return [None if session is None else _alive(next(found), now) for session in opened]
+
+
+def _open(store: Any, key: str) -> Any:
+    """Return the store of that key, not loaded yet; None for a text that is no key."""
     if not (key.isascii() and key.isprintable() and len(key) <= MAX_SECRET):
         return None
-    session = session_store()(key)
-    if session.session_key is None:  # too short for a key
-        return None
-    found = _from_row(session) if isinstance(session, db.SessionStore) else _from_store(session)
-    if found is None or (found.expires_at is not None and found.expires_at <= time.time()):
-        return None
-    return found
+    session = store(key)
+    return None if session.session_key is None else session  # too short for a key
 
 
-def _from_row(session: Any) -> Loaded | None:
-    """Load a session of `db`, of `cached_db`, or of an engine made from these.
+def _alive(found: Loaded | Exception | None, now: float) -> Loaded | Exception | None:
+    expired = isinstance(found, Loaded) and found.expires_at is not None and found.expires_at <= now
+    return None if expired else found
 
-    `cached_db` is asked for its row too: its cache does not tell when the session ends. Always the database that sessions
+
+def _load(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
+    if not sessions:
+        return []
+    if isinstance(sessions[0], db.SessionStore):
+        return _from_rows(sessions)
+    if type(sessions[0]).load is cache.SessionStore.load:
+        return _from_cache(sessions)
+    return each(_from_store, sessions)
+
+
+def _from_rows(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
+    """Load sessions of `db`, of `cached_db`, or of an engine made from these.
+
+    `cached_db` is asked for its rows too: its cache does not tell when a session ends. Always the database that sessions
     are written to: a replica, or the cache, may not know yet of a log-out.
     """
-    key, model = session.session_key, session.model
-    rows = model.objects.using(router.db_for_write(model)).filter(session_key=key, expire_date__gt=timezone.now())
-    row = next((row for row in rows if row.session_key == key), None)  # a collation may match other spellings
-    if row is None:
-        return None
-    if type(session).load in (db.SessionStore.load, cached_db.SessionStore.load):
-        session._session_cache = session.decode(row.session_data)
-    else:
-        session._session_cache = session.load()
-    return Loaded(session, row.expire_date.timestamp())
+    model = sessions[0].model
+    keys = {session.session_key for session in sessions}
+    rows = model.objects.using(router.db_for_write(model)).filter(session_key__in=keys)
+    # By the exact key: a collation may match other spellings.
+    found = {key: (data, date) for key, data, date in rows.values_list("session_key", "session_data", "expire_date")}
+    as_django = type(sessions[0]).load in (db.SessionStore.load, cached_db.SessionStore.load)
+
+    def from_row(session: Any) -> Loaded | None:
+        if session.session_key not in found:
+            return None
+        data, date = found[session.session_key]
+        session._session_cache = session.decode(data) if as_django else session.load()
+        return Loaded(session, date.timestamp())
+
+    return each(from_row, sessions)
+
+
+def _from_cache(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
+    """Load sessions of `cache`. An outage must not look like a log-out of everybody, which it does to Django's own code."""
+    store = sessions[0]._cache
+    try:
+        found = store.get_many([session.cache_key for session in sessions])
+    except (
+        Exception
+    ):  # of a key that is none for this cache, or of an entry that cannot be read, or of the cache itself
+        _require_answer(store)
+        return each(_from_store, sessions)
+
+    given: set[str] = set()
+
+    def from_entry(session: Any) -> Loaded | None:
+        key = session.cache_key
+        if found.get(key) is None:
+            return None
+        session._session_cache = copy.deepcopy(found[key]) if key in given else found[key]  # as if each had been read
+        given.add(key)
+        return Loaded(session, _expiry(session))
+
+    return each(from_entry, sessions)
+
+
+def _require_answer(store: Any) -> None:
+    try:
+        store.get("wsauth")
+    except Exception as error:
+        raise VerifierUnavailable(f"the cache of the sessions cannot be asked: {type(error).__name__}") from None
 
 
 def _from_store(session: Any) -> Loaded | None:

@@ -4,23 +4,31 @@ that a handshake changes nothing: the session is never saved, cycled or flushed.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from django.conf import settings
 
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.locations import Query, read_cookie, strip_cookie
+from wsauth.core.reasons import Reason
 from wsauth.django import engines
 from wsauth.django.database import ask, digest
+from wsauth.django.logins import users_of
+from wsauth.django.lookups import Fresh
 from wsauth.django.scope import DjangoScope
+from wsauth.django.together import Together
+from wsauth.verifiers.recheck import failed
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
+    from wsauth.core.verifier import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,68 +75,86 @@ class SessionVerifier:
 
     `Identity.subject` is the user's primary key as text, `session_id` the SHA-256 of the session key, `expires_at` the
     end of the session where its engine knows it. A session in a signed cookie cannot be ended on the server: a copy is good
-    until that end or a change of the password. The database is asked in one hop, twice. Raises VerifierUnavailable where it
-    cannot be reached.
+    until that end or a change of the password. The database is asked twice in one hop, for all handshakes that arrive
+    meanwhile. Raises VerifierUnavailable where it cannot be reached.
     """
 
     stateful: ClassVar[bool] = True
     framework: ClassVar[DjangoScope] = DjangoScope()
 
+    def __init__(self) -> None:
+        self._together: Together[str, Identity | None] = Together(identify_many)
+
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
-        return await ask(_identify, credentials.secret)
+        return await self._together.ask(credentials.secret)
+
+    async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
+        """Look the sessions and their users up again. A session keeps what the application did to its data in memory.
+
+        An anonymous identity stays as it is: it proved nothing that could end. Raises VerifierUnavailable.
+        """
+        keys = [_key(identity) for identity in identities]
+        asked = list(dict.fromkeys(key for key in keys if key is not None))
+        found: dict[str | None, _Found | Exception | None] = dict(zip(asked, await ask(_find, asked), strict=True))
+        fresh, now = Fresh(), time.time()
+        return [
+            identity if identity.is_anonymous else _as_of_now(identity, found.get(key), fresh, now)
+            for identity, key in zip(identities, keys, strict=True)
+        ]
 
 
-def _identify(key: str) -> Identity | None:
-    found = engines.load(key)
-    if found is None:
-        return None
-    session = found.session
-    user = _user(session)
-    if user is None:
+class _Found(NamedTuple):
+    """A session and who is logged in to it, if anybody is."""
+
+    session: Any
+    expires_at: float | None
+    user: Any
+
+
+def identify_many(keys: Sequence[str]) -> list[Identity | Exception | None]:
+    """Say for each key what `verify` says: the identity, None for no session, or what it raises. Call it by `ask`.
+
+    Each has a session and a user of its own, also where a key comes twice. All are read in two queries: sessions, users.
+    """
+    return [_identity(found) if isinstance(found, _Found) else found for found in _find(keys)]
+
+
+def _find(keys: Sequence[str]) -> list[_Found | Exception | None]:
+    loaded = engines.load_many(keys)
+    users = iter(users_of([found.session for found in loaded if isinstance(found, engines.Loaded)]))
+    return [_found(found, next(users)) if isinstance(found, engines.Loaded) else found for found in loaded]
+
+
+def _found(loaded: engines.Loaded, user: Any) -> _Found | Exception:
+    return user if isinstance(user, Exception) else _Found(*loaded, user)
+
+
+def _identity(found: _Found) -> Identity:
+    if found.user is None:
         from django.contrib.auth.models import AnonymousUser
 
-        return Identity.anonymous(user=AnonymousUser(), scope={"session": session})
+        return Identity.anonymous(user=AnonymousUser(), scope={"session": found.session})
     return Identity(
-        subject=str(user.pk),
-        user=user,
-        session_id=session_id(key),
+        subject=str(found.user.pk),
+        user=found.user,
+        session_id=session_id(found.session.session_key),
         expires_at=found.expires_at,
-        scope={"session": session},
+        scope={"session": found.session},
     )
 
 
-def _user(session: Any) -> Any:
-    """Return the user who is logged in to the session; None where nobody is. Raise InvalidCredentials otherwise."""
-    from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
-    from django.core.exceptions import ValidationError
-
-    try:
-        stored, backend = session[SESSION_KEY], session[BACKEND_SESSION_KEY]
-    except KeyError:
-        return None
-    if backend not in settings.AUTHENTICATION_BACKENDS:
-        raise InvalidCredentials("the backend of the session is not in AUTHENTICATION_BACKENDS any more")
-    try:
-        user = load_backend(backend).get_user(get_user_model()._meta.pk.to_python(stored))
-    except ValidationError:  # the user model had other keys when the session was opened
-        user = None
-    if user is None or not getattr(user, "is_active", True):
-        raise InvalidCredentials("the user of the session is unknown or inactive")
-    if hasattr(user, "get_session_auth_hash"):
-        _check_hash(session, user)
-    return user
+def _key(identity: Identity) -> str | None:
+    """The key of the session that the identity holds; None where the application has flushed it, or nobody is logged in."""
+    session = identity.scope.get("session")
+    key: str | None = None if identity.is_anonymous or session is None else session.session_key
+    return key
 
 
-def _check_hash(session: Any, user: Any) -> None:
-    """Refuse a session that was opened before the password was changed."""
-    from django.contrib.auth import HASH_SESSION_KEY
-    from django.utils.crypto import constant_time_compare
-
-    stored, current = session.get(HASH_SESSION_KEY) or "", user.get_session_auth_hash()
-    if constant_time_compare(stored, current):
-        return
-    if not stored or not any(constant_time_compare(stored, old) for old in user.get_session_auth_fallback_hash()):
-        raise InvalidCredentials("the password was changed since the session was opened")
-    # Only in memory, and not marked as modified. channels.auth.get_user(scope) knows no SECRET_KEY_FALLBACKS: it would take
-    # the old hash for a changed password and delete the session.
-    session._session[HASH_SESSION_KEY] = current
+def _as_of_now(identity: Identity, found: _Found | Exception | None, fresh: Fresh, now: float) -> Finding:
+    if isinstance(found, Exception):
+        return failed(found)
+    if found is None:
+        expired = identity.expires_at is not None and identity.expires_at <= now
+        return InvalidCredentials("the session has ended", Reason.EXPIRED if expired else Reason.REVOKED)
+    logged_out = "nobody is logged in to the session any more"
+    return fresh.identity(identity, found.user, logged_out, expires_at=found.expires_at)

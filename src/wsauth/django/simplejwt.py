@@ -6,7 +6,7 @@ wsauth reads the token strictly before simplejwt sees it, and looks at the user 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
 from wsauth.django.database import NO_SUCH_ROW, ask
+from wsauth.django.lookups import Fresh, by_text, rows_in
 from wsauth.django.scope import DjangoScope
 from wsauth.django.users import is_exactly, text_of
 from wsauth.verifiers import claims as claims_of
@@ -22,6 +23,9 @@ from wsauth.verifiers import compact
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
+    from wsauth.core.verifier import Finding
+
+REFUSED_NOW = "the user is unknown, inactive, or has changed the password, or the token is blacklisted"
 
 
 class SimpleJWTVerifier:
@@ -45,6 +49,12 @@ class SimpleJWTVerifier:
         for name in ("exp", "nbf", "iat"):
             _check_number(claims, name)
         return await ask(_identify, credentials.secret, claims)
+
+    async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
+        """Look the users up again, and the blacklist where it counts: one query each. Raises VerifierUnavailable."""
+        users = await ask(_users_of, [identity.claims for identity in identities])
+        fresh = Fresh()
+        return [fresh.identity(identity, user, REFUSED_NOW) for identity, user in zip(identities, users, strict=True)]
 
 
 def _check_number(claims: Mapping[str, Any], name: str) -> None:
@@ -111,8 +121,65 @@ def _refusal(raw: str, claims: Mapping[str, Any]) -> InvalidCredentials:
         try:
             kind(raw.encode("ascii"))
         except ExpiredTokenError:
-            if settings.TOKEN_TYPE_CLAIM is None or claims.get(settings.TOKEN_TYPE_CLAIM) == kind.token_type:
+            if _is_of(kind, claims):
                 return InvalidCredentials("token has expired", Reason.EXPIRED)
         except TokenError:
             continue
     return InvalidCredentials("simplejwt accepts the token as none of AUTH_TOKEN_CLASSES")
+
+
+def _users_of(tokens: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Return for the claims of each token its user, by the rules of `_user`; None where a fresh token would be refused."""
+    from rest_framework_simplejwt.authentication import JWTAuthentication
+
+    settings = _settings()
+    field, subjects = settings.USER_ID_FIELD, [text_of(claims.get(settings.USER_ID_CLAIM)) for claims in tokens]
+    rows = rows_in(JWTAuthentication().user_model.objects, field, {name for name in subjects if name is not None})
+    users: dict[str | None, Any] = {
+        name: user for name, user in by_text(rows, field).items() if user and is_exactly(user, field, name)
+    }
+    blacklist = _blacklist(tokens)
+
+    def user_of(claims: Mapping[str, Any], name: str | None) -> Any:
+        user = users.get(name)
+        gone = user is None or _password_changed(user, claims) or _is_blacklisted(claims, blacklist)
+        return None if gone else user
+
+    return [user_of(claims, name) for claims, name in zip(tokens, subjects, strict=True)]
+
+
+def _password_changed(user: Any, claims: Mapping[str, Any]) -> bool:
+    from rest_framework_simplejwt.utils import get_md5_hash_password
+
+    settings = _settings()
+    stored: str | None = claims.get(settings.REVOKE_TOKEN_CLAIM)
+    return bool(settings.CHECK_REVOKE_TOKEN) and stored != get_md5_hash_password(user.password)
+
+
+def _blacklist(tokens: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of the blacklisted among those tokens; nothing is asked where no token class would ask."""
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+
+    settings = _settings()
+    if not any(_asks_blacklist(kind) for kind in settings.AUTH_TOKEN_CLASSES):
+        return set()
+    ids = {str(claims[settings.JTI_CLAIM]) for claims in tokens if settings.JTI_CLAIM in claims}
+    return {row.token.jti for row in rows_in(BlacklistedToken.objects.select_related("token"), "token__jti", ids)}
+
+
+def _is_blacklisted(claims: Mapping[str, Any], blacklist: set[str]) -> bool:
+    """Whether every class that takes tokens of this kind would refuse it for the blacklist. Access tokens know none."""
+    settings = _settings()
+    if str(claims.get(settings.JTI_CLAIM)) not in blacklist:
+        return False
+    return all(_asks_blacklist(kind) for kind in settings.AUTH_TOKEN_CLASSES if _is_of(kind, claims))
+
+
+def _asks_blacklist(kind: Any) -> bool:
+    """Whether a token class looks at the blacklist: simplejwt gives it the method where the app is installed."""
+    return hasattr(kind, "check_blacklist")
+
+
+def _is_of(kind: Any, claims: Mapping[str, Any]) -> bool:
+    settings = _settings()
+    return settings.TOKEN_TYPE_CLAIM is None or claims.get(settings.TOKEN_TYPE_CLAIM) == kind.token_type

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
-from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier
+from wsauth.core.identity import Identity
+from wsauth.core.verifier import Finding, Verifier, VerifierFunction, as_verifier
 from wsauth.django.database import NO_SUCH_ROW, ask
+from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, rows_in
 from wsauth.django.scope import DjangoScope
+from wsauth.django.together import Together
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
-    from wsauth.core.identity import Identity
 
 
 class UserVerifier:
@@ -39,6 +41,7 @@ class UserVerifier:
             raise ConfigurationError(f"UserVerifier(field={field!r}): write the name of a field of your user model")
         self._inner = as_verifier(inner, "UserVerifier")
         self.field = field
+        self._together: Together[str, Any] = Together(self._users)
 
     def __repr__(self) -> str:
         return f"UserVerifier({self._inner!r}, field={self.field!r})"
@@ -56,10 +59,38 @@ class UserVerifier:
         identity = await self._inner.verify(credentials, handshake)
         if identity is None or identity.is_anonymous:
             return identity
-        user = await ask(active_user, self.field, identity.subject)
+        user = await self._together.ask(identity.subject)
         if user is None:
-            raise InvalidCredentials("the user is unknown or inactive")
+            raise InvalidCredentials(UNKNOWN_USER)
         return replace(identity, user=user, subject=str(user.pk))
+
+    def _users(self, subjects: Sequence[str]) -> list[Any]:
+        """Return for each subject its active user, for none but that handshake; None where there is none."""
+        found, fresh = active_users(self.field, set(subjects)), Fresh()
+        return [None if (user := found.get(subject)) is None else fresh.own(user) for subject in subjects]
+
+    async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
+        """Let `inner` look again, if it can, and then look the users up again in one query. Raises VerifierUnavailable."""
+        proven = await self._recheck_inner([self._as_proven(identity) for identity in identities])
+        names = {found.subject for found in proven if isinstance(found, Identity) and found.is_authenticated}
+        users = await ask(active_users, self.field, names)
+        fresh = Fresh()
+        return [
+            fresh.identity(replace(found, subject=identity.subject), users.get(found.subject))
+            if isinstance(found, Identity) and identity.is_authenticated
+            else found
+            for identity, found in zip(identities, proven, strict=True)
+        ]
+
+    def _as_proven(self, identity: Identity) -> Identity:
+        """The identity with the subject that `inner` gave it: that text was exactly the field of its user."""
+        if self.field == "pk" or identity.is_anonymous:
+            return identity
+        return replace(identity, subject=str(getattr(identity.user, self.field, "")))
+
+    async def _recheck_inner(self, identities: Sequence[Identity]) -> Sequence[Finding]:
+        recheck = getattr(self._inner, "recheck", None)
+        return identities if recheck is None else await recheck(identities)
 
 
 async def load_user(claims: Mapping[str, Any]) -> Any:
@@ -90,6 +121,14 @@ def active_user(field: str, subject: str) -> Any:
     except NO_SUCH_ROW:
         return None
     return user if is_exactly(user, field, subject) else None
+
+
+def active_users(field: str, subjects: Collection[str]) -> dict[str, Any]:
+    """Return by subject the active users whose `field` is exactly one of the subjects, in one query."""
+    from django.contrib.auth import get_user_model
+
+    rows = by_text(rows_in(get_user_model()._default_manager, field, subjects), field)
+    return {name: user for name, user in rows.items() if user is not None and is_exactly(user, field, name)}
 
 
 def is_exactly(user: Any, field: str, subject: str) -> bool:

@@ -53,8 +53,8 @@ class JWTVerifier:
     `token_type="websocket"`, must be named by the token; several, as in `("access", "service")`, are alternatives.
 
     `load_user` is an async function of the claims that returns the application's user, or None for an unknown one.
-    A user with a false `is_active` is refused. `subject_claim` names the claim that identifies the user; another one
-    than `sub`, such as simplejwt's `user_id`, may be an integer.
+    A user with a false `is_active` is refused, and so is one who is gone when a re-check loads him again. `subject_claim`
+    names the claim that identifies the user; another one than `sub`, such as simplejwt's `user_id`, may be an integer.
 
     Raises InvalidCredentials for every token that is refused, and VerifierUnavailable where the keys cannot be fetched.
     """

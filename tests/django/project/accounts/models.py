@@ -1,4 +1,4 @@
-"""A custom user model: a UUID for a key, a nickname to log in with."""
+"""Custom user models: a UUID for a key and a nickname to log in with; a name that is the key itself."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ class Account(AbstractBaseUser):
     is_active = models.BooleanField(default=True)
 
     USERNAME_FIELD = "nickname"
+    objects = BaseUserManager()
+
+    class Meta:
+        app_label = "accounts"
+
+
+class Named(AbstractBaseUser):
+    name = models.CharField(max_length=50, primary_key=True)
+    is_active = models.BooleanField(default=True)
+
+    USERNAME_FIELD = "name"
     objects = BaseUserManager()
 
     class Meta:

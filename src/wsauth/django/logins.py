@@ -1,0 +1,92 @@
+"""Who is logged in to a session: the rules of `django.contrib.auth.get_user`, for many sessions at once.
+
+Users are read in one query where a backend reads them as Django's ModelBackend does, else one by one by the backend.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from wsauth.core.errors import InvalidCredentials
+from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, each, rows_in
+
+
+class _Login(NamedTuple):
+    """What a session says. The backend looks the user up, and has the last word on who may be logged in."""
+
+    session: Any
+    backend: Any
+    pk: Any
+
+
+def users_of(sessions: Sequence[Any]) -> list[Any]:
+    """Return for each session the user who is logged in to it; None where nobody is; InvalidCredentials where the login
+    holds no longer, or whatever a backend raised.
+    """
+    from django.contrib.auth import get_user_model, load_backend
+    from django.contrib.auth.backends import ModelBackend
+
+    backend_of = functools.cache(load_backend)
+    logins = each(lambda session: _login(session, backend_of), sessions)
+    in_one_query = [
+        login for login in logins if isinstance(login, _Login) and type(login.backend).get_user is ModelBackend.get_user
+    ]
+    pks = {str(login.pk): login.pk for login in in_one_query}
+    rows = by_text(rows_in(get_user_model()._default_manager, "pk", pks.values()), "pk")
+    fresh = Fresh()
+
+    def user_of(login: _Login | Exception | None) -> Any:
+        if not isinstance(login, _Login):
+            return login
+        if type(login.backend).get_user is not ModelBackend.get_user:
+            return _checked(login.session, login.backend.get_user(login.pk))
+        user = rows.get(str(login.pk))
+        if user is not None and not login.backend.user_can_authenticate(user):
+            user = None
+        return fresh.own(_checked(login.session, user))
+
+    return each(user_of, logins)
+
+
+def _login(session: Any, backend_of: Callable[[str], Any]) -> _Login | None:
+    from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
+    from django.core.exceptions import ValidationError
+
+    try:
+        stored, backend = session[SESSION_KEY], session[BACKEND_SESSION_KEY]
+    except KeyError:
+        return None
+    if backend not in settings.AUTHENTICATION_BACKENDS:
+        raise InvalidCredentials("the backend of the session is not in AUTHENTICATION_BACKENDS any more")
+    try:
+        pk = get_user_model()._meta.pk.to_python(stored)
+    except ValidationError:  # the user model had other keys when the session was opened
+        raise InvalidCredentials(UNKNOWN_USER) from None
+    return _Login(session, backend_of(backend), pk)
+
+
+def _checked(session: Any, user: Any) -> Any:
+    if user is None or not getattr(user, "is_active", True):
+        raise InvalidCredentials(UNKNOWN_USER)
+    if hasattr(user, "get_session_auth_hash"):
+        _check_hash(session, user)
+    return user
+
+
+def _check_hash(session: Any, user: Any) -> None:
+    """Refuse a session that was opened before the password was changed."""
+    from django.contrib.auth import HASH_SESSION_KEY
+    from django.utils.crypto import constant_time_compare
+
+    stored, current = session.get(HASH_SESSION_KEY) or "", user.get_session_auth_hash()
+    if constant_time_compare(stored, current):
+        return
+    if not stored or not any(constant_time_compare(stored, old) for old in user.get_session_auth_fallback_hash()):
+        raise InvalidCredentials("the password was changed since the session was opened")
+    # Only in memory, and not marked as modified. channels.auth.get_user(scope) knows no SECRET_KEY_FALLBACKS: it would take
+    # the old hash for a changed password and delete the session.
+    session._session[HASH_SESSION_KEY] = current

@@ -1,0 +1,99 @@
+"""Look-ups that arrive while one is under way join the next: one hop into Django's thread and one query for all of them.
+
+After a deploy every client comes back at once, and Channels runs all database work on one thread, where each hop queues.
+A lone look-up goes at once. Nothing is kept from one look-up to the next, so each sees what was committed before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from wsauth.core.errors import VerifierUnavailable
+from wsauth.django.database import ask
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MOST = 200  # look-ups in one query
+
+
+@dataclass(slots=True)
+class _Queue(Generic[K, V]):
+    """What waits on one event loop. `is_busy` while a look-up is under way there."""
+
+    waiting: deque[tuple[K, asyncio.Future[V]]] = field(default_factory=deque)
+    is_busy: bool = False
+    task: asyncio.Task[None] | None = None
+
+
+class Together(Generic[K, V]):
+    """Asks `look_up` for many keys at once. It returns an outcome for each, in order; an exception is raised to that one."""
+
+    def __init__(self, look_up: Callable[[Sequence[K]], Sequence[V | Exception]]) -> None:
+        self._look_up = look_up
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[K, V]] = WeakKeyDictionary()
+
+    async def ask(self, key: K) -> V:
+        """Return what is found for the key, or raise it. Raises VerifierUnavailable where the database cannot be reached."""
+        loop = asyncio.get_running_loop()
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = self._queues[loop] = _Queue()
+        if queue.is_busy:
+            future: asyncio.Future[V] = loop.create_future()
+            queue.waiting.append((key, future))
+            return await future
+        queue.is_busy = True
+        try:
+            (outcome,) = await ask(self._look_up, [key])
+        finally:
+            self._go_on(queue)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def _go_on(self, queue: _Queue[K, V]) -> None:
+        if queue.waiting:
+            # In a context of its own: that of whoever happened to come first is none of the others' business.
+            loop = asyncio.get_running_loop()
+            queue.task = loop.create_task(self._work(queue), context=contextvars.Context())
+        else:
+            queue.is_busy = False
+
+    async def _work(self, queue: _Queue[K, V]) -> None:
+        try:
+            while queue.waiting:
+                batch = [queue.waiting.popleft() for _ in range(min(MOST, len(queue.waiting)))]
+                await self._answer([(key, future) for key, future in batch if not future.done()])
+        finally:
+            queue.is_busy, queue.task = False, None
+            for _, future in queue.waiting:  # the loop is being stopped
+                future.cancel()
+            queue.waiting.clear()
+
+    async def _answer(self, batch: list[tuple[K, asyncio.Future[V]]]) -> None:
+        if not batch:
+            return
+        try:
+            outcomes: Sequence[V | Exception] = await ask(self._look_up, [key for key, _ in batch])
+        except VerifierUnavailable as error:
+            outcomes = [VerifierUnavailable(error.detail, error.retry_after) for _ in batch]
+        except Exception as error:
+            outcomes = [error] * len(batch)
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # whoever asked has left meanwhile
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -1,0 +1,184 @@
+"""Look-ups that arrive together are made together; each caller still gets an answer, a failure and an end of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+
+import pytest
+from django.db import OperationalError
+
+from wsauth import VerifierUnavailable
+from wsauth.django.together import MOST, Together
+
+
+class Store:
+    """Answers a key with itself, upper case, as soon as it may."""
+
+    def __init__(self):
+        self.batches = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.error = None
+
+    def __call__(self, keys):
+        self.batches.append(list(keys))
+        assert self.may_answer.wait(5)
+        if self.error is not None:
+            raise self.error
+        return [KeyError(key) if key == "odd" else key.upper() for key in keys]
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+async def several(store, together, keys):
+    """Ask for "first" and, while that is under way, for the keys. Returns the tasks."""
+    store.may_answer.clear()
+    tasks = [asyncio.create_task(together.ask(key)) for key in ("first", *keys)]
+    while not store.batches:  # the thread has the first
+        await asyncio.sleep(0.001)
+    return tasks
+
+
+async def test_a_lone_look_up_goes_at_once(store):
+    """It waits for nobody and needs no task."""
+    together = Together(store)
+    assert await together.ask("a") == "A"
+    assert await together.ask("b") == "B"
+    assert store.batches == [["a"], ["b"]]
+
+
+async def test_what_arrives_meanwhile_goes_together(store):
+    """In order, each key with its own answer, also where two ask the same."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "b", "a"])
+    store.may_answer.set()
+    assert await asyncio.gather(*tasks) == ["FIRST", "A", "B", "A"]
+    assert store.batches == [["first"], ["a", "b", "a"]]
+    assert await together.ask("later") == "LATER"
+
+
+async def test_a_batch_has_a_limit(store):
+    """A query has room for so many keys."""
+    together = Together(store)
+    tasks = await several(store, together, [str(number) for number in range(MOST + 1)])
+    store.may_answer.set()
+    await asyncio.gather(*tasks)
+    assert [len(batch) for batch in store.batches] == [1, MOST, 1]
+
+
+async def test_the_failure_of_one_is_its_own(store):
+    """What is raised for one key is not raised to others."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "odd", "b"])
+    store.may_answer.set()
+    first, a, odd, b = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (first, a, b, type(odd)) == ("FIRST", "A", "B", KeyError)
+    with pytest.raises(KeyError):
+        await together.ask("odd")
+
+
+async def test_the_cancellation_of_one_is_its_own(store):
+    """A client that leaves while it waits is not asked for, and the others get their answers."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "left", "b"])
+    tasks[2].cancel()
+    await asyncio.wait({tasks[2]})
+    store.may_answer.set()
+    assert await asyncio.gather(tasks[0], tasks[1], tasks[3]) == ["FIRST", "A", "B"]
+    assert store.batches == [["first"], ["a", "b"]]
+
+
+async def test_all_may_leave(store):
+    """Then nothing is asked, and the next goes at once."""
+    together = Together(store)
+    first, *others = await several(store, together, ["a", "b"])
+    for task in others:
+        task.cancel()
+    await asyncio.wait(others)
+    store.may_answer.set()
+    assert await first == "FIRST"
+    assert await together.ask("next") == "NEXT"
+    assert store.batches == [["first"], ["next"]]
+
+
+async def test_who_came_first_may_leave(store):
+    """Those who wait behind a look-up whose client has left are answered all the same."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "b"])
+    tasks[0].cancel()
+    store.may_answer.set()
+    assert await asyncio.gather(*tasks[1:]) == ["A", "B"]
+    assert await together.ask("next") == "NEXT"
+
+
+async def test_an_answer_for_who_has_left_is_dropped(store):
+    """A client may leave while its batch is asked for."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "b"])
+    store.may_answer.set()
+    await tasks[0]
+    store.may_answer.clear()
+    while len(store.batches) < 2:
+        await asyncio.sleep(0.001)
+    tasks[1].cancel()
+    store.may_answer.set()
+    assert await tasks[2] == "B"
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(OperationalError("gone"), VerifierUnavailable), (RuntimeError("broken"), RuntimeError)]
+)
+async def test_what_fails_for_all_is_raised_to_each(store, error, raised):
+    """And the next look-up is tried again."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "b"])
+    store.error = error
+    store.may_answer.set()
+    assert [type(found) for found in await asyncio.gather(*tasks, return_exceptions=True)] == [raised] * 3
+    store.error = None
+    assert await together.ask("next") == "NEXT"
+
+
+async def test_a_batch_runs_in_a_context_of_its_own(store):
+    """The variables of whoever came first are none of the others' business."""
+    variable = contextvars.ContextVar("variable", default="nobody's")
+    seen = []
+
+    def look_up(keys):
+        seen.append(variable.get())
+        return store(keys)
+
+    together = Together(look_up)
+    variable.set("mine")
+    tasks = await several(store, together, ["a"])
+    store.may_answer.set()
+    await asyncio.gather(*tasks)
+    assert seen == ["mine", "nobody's"]
+
+
+def test_each_event_loop_has_its_own_queue(store):
+    """A future of one loop is never waited for on another; nothing is bound at construction."""
+    together = Together(store)
+    assert [asyncio.run(together.ask(key)) for key in "ab"] == ["A", "B"]
+
+
+async def test_a_task_that_is_cancelled_leaves_nobody_waiting(store):
+    """As when the loop is stopped: who waits is cancelled too."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "b"])
+    store.may_answer.set()
+    await tasks[0]
+    (queue,) = together._queues.values()
+    store.may_answer.clear()
+    tasks.append(asyncio.create_task(together.ask("c")))
+    await asyncio.sleep(0)
+    queue.task.cancel()
+    store.may_answer.set()
+    found = await asyncio.gather(*tasks[1:], return_exceptions=True)
+    assert {type(answer) for answer in found} <= {asyncio.CancelledError, str}
+    assert await together.ask("next") == "NEXT"
