@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,13 @@ def _clean():
     from django.contrib.sessions.models import Session
     from django.core.cache import cache
 
+    from wsauth.django.models import Revocation
+
     yield
     cache.clear()
     Session.objects.all().delete()
     User.objects.all().delete()
+    Revocation.objects.all().delete()  # the last of them by the line above
 
 
 @pytest.fixture(params=ENGINES)
@@ -66,3 +70,20 @@ def described(referee):
         return written, warnings
 
     return write
+
+
+@pytest.fixture
+def recorded():
+    """The path of a policy whose log is in the database, which no test has imported yet, and none will have."""
+    yield "project.recorded.policy"
+    module = sys.modules.pop("project.recorded", None)
+    if module is not None:
+        del sys.modules["project"].recorded
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No policy that an earlier test has left is told of what happens in this one."""
+    from wsauth import Connections
+
+    monkeypatch.setattr(Connections, "_all", weakref.WeakSet())

@@ -79,3 +79,17 @@ def test_any_host_beside_the_same_host_rule_is_found():
 def test_token_table_that_is_installed_is_no_finding():
     """Only its absence is."""
     assert found("project.policies.rest_token") == []
+
+
+REDIS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer"}}
+MEMORY = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+
+@pytest.mark.parametrize(
+    ("layers", "name", "numbers"),
+    [(REDIS, "policies.good", ["wsauth.W004"]), (MEMORY, "policies.good", []), (REDIS, "recorded.policy", [])],
+)
+def test_a_log_in_memory_beside_a_channel_layer_for_several_processes_is_found(layers, name, numbers, recorded):
+    """Who connects processes for messages has several, and each would hear of its own log-outs only."""
+    with override_settings(CHANNEL_LAYERS=layers):
+        assert [message.id for message in found(f"project.{name}")] == numbers

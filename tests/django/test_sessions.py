@@ -172,8 +172,8 @@ async def test_one_hop_into_the_thread(alice, monkeypatch):
     from wsauth.django import database
 
     hops = []
-    hop = database.database_sync_to_async
-    monkeypatch.setattr(database, "database_sync_to_async", lambda function: hops.append(function) or hop(function))
+    hop = database.hop
+    monkeypatch.setattr(database, "hop", lambda function, *args: hops.append(function) or hop(function, *args))
     key = await log_in(alice)
     assert await verify(key)
     assert len(hops) == 1

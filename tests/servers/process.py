@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ START_TIMEOUT = 40.0
 class Server:
     """One running server. Everything that it prints goes into `log`."""
 
-    def __init__(self, configuration: Configuration, directory: Path) -> None:
+    def __init__(
+        self, configuration: Configuration, directory: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.facts = configuration
         self.name = configuration.name
         self.port = _free_port()
         self.log = directory / f"{self.name}-{self.port}.log"
         path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
-        environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        environment = os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | dict(variables or {})
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 configuration.arguments(self.port),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from django.core import checks
 
+from wsauth.django import signals
 from wsauth.django.checks import check_policy
 
 
@@ -15,3 +16,4 @@ class WSAuthConfig(AppConfig):  # type: ignore[misc]  # Django has no types
 
     def ready(self) -> None:
         checks.register(check_policy, checks.Tags.security)
+        signals.connect()

@@ -80,6 +80,14 @@ def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
                 obj=path,
                 id="wsauth.E003",
             )
+    if not policy.connections.log.reaches_others and _layers_reach_others():
+        yield Warning(
+            f"{path} keeps revocations in the memory of each process, and CHANNEL_LAYERS connects several: a log-out in one"
+            " of them closes no socket of another before its re-check.",
+            hint="Write connections=Connections(log=DatabaseLog()) in the policy, or log=RedisLog(url, secrets=[...]).",
+            obj=path,
+            id="wsauth.W004",
+        )
     if isinstance(policy.origins, SameHost) and policy.ambient and "*" in settings.ALLOWED_HOSTS:
         yield Warning(
             f"{path} admits pages of the host that they connect to, and ALLOWED_HOSTS has '*': any host, also one that"
@@ -112,6 +120,11 @@ def _of_documents(path: str | None, policy: Policy | None) -> Iterator[CheckMess
             obj=path,
             id="wsauth.W002",
         )
+
+
+def _layers_reach_others() -> bool:
+    layers = getattr(settings, "CHANNEL_LAYERS", {}).values()
+    return any(layer.get("BACKEND") != "channels.layers.InMemoryChannelLayer" for layer in layers)
 
 
 def _is_field(name: str) -> bool:

@@ -16,6 +16,7 @@ from django.utils.functional import LazyObject
 from wsauth.core.identity import Identity
 from wsauth.core.locations import strip_cookie
 from wsauth.core.reasons import Reason
+from wsauth.django import session_ends
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -94,30 +95,24 @@ def empty_session() -> Any:
 
 
 def end_with(session: Any, connection: Connection) -> None:
-    """Let `session.flush()` end the connections of the session, from whatever thread it is called.
+    """Let `session.flush()` end the connection, from whatever thread it is called, and every other one of the session.
 
-    Ended even where the flush itself fails: whoever asked for it no longer wants to be connected.
+    Ended even where the flush itself fails: whoever asked for it no longer wants to be connected. A token's connection has
+    a session too, an empty one that no store knows; so it is this object that is listened to, as well as its class.
     """
+    session_ends.watch(session.__class__)
     flush, aflush = session.flush, session.aflush
 
     def flush_and_end() -> None:
         try:
             flush()
         finally:
-            _end(connection)
+            connection.end(Reason.REVOKED)
 
     async def aflush_and_end() -> None:
         try:
             await aflush()
         finally:
-            _end(connection)
+            connection.end(Reason.REVOKED)
 
     session.flush, session.aflush = flush_and_end, aflush_and_end
-
-
-def _end(connection: Connection) -> None:
-    session_id = connection.identity.session_id
-    if session_id is not None:
-        for policy in connection.policies:
-            policy.connections.disconnect_now(session_id=session_id)
-    connection.end(Reason.REVOKED)

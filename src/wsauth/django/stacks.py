@@ -8,6 +8,7 @@ New code writes its own `Policy`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from wsauth.asgi.middleware import WebSocketAuthMiddleware
 from wsauth.core.locations import Cookie, Query
 from wsauth.core.origins import OriginRule, SameHostOrAbsent
 from wsauth.core.scheme import SecurityScheme
-from wsauth.core.verifier import Verifier, VerifierFunction
+from wsauth.core.verifier import Finding, Verifier, VerifierFunction
 from wsauth.django.drf import DRFTokenVerifier
 from wsauth.django.origins import ADMITTED, AdmittedOutside
 from wsauth.django.scope import DjangoScope
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
     from wsauth.core.identity import Identity
+    from wsauth.django.simplejwt import SimpleJWTVerifier
+    from wsauth.django.users import UserVerifier
 
 AnyVerifier = Verifier | VerifierFunction
 
@@ -104,7 +107,7 @@ class ProjectJWT:
     framework: ClassVar[DjangoScope] = DjangoScope()
 
     @cached_property
-    def chosen(self) -> Verifier:
+    def chosen(self) -> SimpleJWTVerifier | UserVerifier:
         if find_spec("rest_framework_simplejwt") is not None:
             from wsauth.django.simplejwt import SimpleJWTVerifier
 
@@ -116,6 +119,9 @@ class ProjectJWT:
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
         return await self.chosen.verify(credentials, handshake)
+
+    async def recheck(self, identities: Sequence[Identity]) -> Sequence[Finding]:
+        return await self.chosen.recheck(identities)
 
 
 class _Stack:

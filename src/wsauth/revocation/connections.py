@@ -89,11 +89,6 @@ class Connections:
     def __len__(self) -> int:
         return len(self._registry)
 
-    @property
-    def remember(self) -> float:
-        """How long (seconds) a revocation is held against stateless credentials: as given, or as long as was seen."""
-        return self._records.longest
-
     @classmethod
     def everywhere(cls) -> list[Connections]:
         """Return those of every policy in this process."""

@@ -53,9 +53,10 @@ class Record:
     id: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def covers(self, other: Record) -> bool:
-        """Whether a handshake that is held against this record need not be held against the other."""
+        """Whether nothing is lost on a process that hears of this record only."""
         same = self.verb is other.verb and self.match == other.match and self.reason is other.reason
-        return same and self.at >= other.at and self.until >= other.until
+        as_soon = self.after + self.spread <= other.after + other.spread
+        return same and as_soon and self.at >= other.at and self.until >= other.until
 
     def encode(self) -> bytes:
         """Return the body that is signed and sent. Raises ValueError where it would be over 4 KiB."""

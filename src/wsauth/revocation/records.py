@@ -55,7 +55,7 @@ class Records:
         self._known: set[str] = set()
         self.longest = 0.0
         self._longest_with_session = BRIEF
-        self._lapses: list[tuple[float, str, Record]] = []  # a heap
+        self._lapses: list[tuple[float, str, Key]] = []  # a heap, of ids and homes
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class Records:
                 return False
             self._known.add(record.id)
             # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-            heapq.heappush(self._lapses, (self._monotonic() + remaining, record.id, record))
+            heapq.heappush(self._lapses, (self._monotonic() + remaining, record.id, home))
             with self._numbering:
                 number = Records._newest = Records._newest + 1
             there = self._by_home.get(home, ())
@@ -145,10 +145,9 @@ class Records:
 
     def _forget_lapsed(self) -> None:
         while self._lapses and self._lapses[0][0] <= self._monotonic():
-            _, _, record = heapq.heappop(self._lapses)
-            self._known.remove(record.id)
-            home = _home(record.match)
-            left = tuple(held for held in self._by_home.get(home, ()) if held.record is not record)
+            _, lapsed, home = heapq.heappop(self._lapses)
+            self._known.remove(lapsed)
+            left = tuple(held for held in self._by_home.get(home, ()) if held.record.id != lapsed)
             if left:
                 self._by_home[home] = left
             else:

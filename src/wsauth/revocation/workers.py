@@ -15,7 +15,7 @@ def sign_of_several(arguments: Sequence[str] | None = None, environment: Mapping
     """Return what gives it away, such as "--workers 4"; None where nothing does."""
     variables = os.environ if environment is None else environment
     words = [*(sys.argv[1:] if arguments is None else arguments), *variables.get("GUNICORN_CMD_ARGS", "").split()]
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):
         if option := _OPTION.fullmatch(word):
             count = option[2] or after
             return f"{option[1]} {count}" if _is_several(count) else None

@@ -17,9 +17,9 @@ def counted_hops(monkeypatch: Any) -> Iterator[list[Any]]:
     from wsauth.django import database
 
     hops: list[Any] = []
-    hop = database.database_sync_to_async
+    hop = database.hop
     with monkeypatch.context() as patch:
-        patch.setattr(database, "database_sync_to_async", lambda function: hops.append(function) or hop(function))
+        patch.setattr(database, "hop", lambda function, *args: hops.append(function) or hop(function, *args))
         yield hops
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth import alogout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.urls import include, path
@@ -53,3 +54,11 @@ urlpatterns = [
     path("client.json", AsyncAPISpecView.as_view(perspective="client")),
     path("not-a-class.json", AsyncAPISpecView.as_view(consumers=["DispatchConsumer"])),
 ]
+
+
+async def log_out(request):
+    await alogout(request)
+    return HttpResponse(status=204)
+
+
+urlpatterns.append(path("log-out/", log_out))

@@ -1,0 +1,217 @@
+"""Revocations in a table of the database: written in the transaction of the change, read by every process.
+
+A row is inserted with the change that it is about, so both are committed or neither is. Each process looks for new rows
+twice a second. Ids are given when a row is inserted and seen when its transaction commits, so the ids of the last
+minute or two are asked for again and again, and all of them once a minute: that finds a row whose transaction took longer.
+
+The clock of the database server is not used. A record bears the time of the host that wrote it: let hosts keep NTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.db import DatabaseError, InterfaceError, connections, router, transaction
+
+from wsauth.django.database import hop
+from wsauth.revocation.log import MakeRecord, Receipt, RevocationNotRecorded
+from wsauth.revocation.record import Record
+from wsauth.revocation.records import Records
+
+logger = logging.getLogger("wsauth")
+
+PERIOD = 0.5  # seconds between two looks at the table: the look and the closes shall fit into one second
+WHOLE = 60.0  # seconds between two looks at all of it
+LINGER = 10.0  # seconds that it is read for after the last connection has left
+BATCH = 500  # rows in one query
+KEPT = 3600.0  # seconds that a row is kept after it has lapsed: no host's clock is that wrong
+LAPSED = 2000  # rows deleted at once
+
+
+class DatabaseLog:
+    """A table of the project's database as the log, which needs "wsauth.django" in INSTALLED_APPS and `manage.py migrate`.
+
+    A revocation is enforced by every process within a second of its commit. Where its transaction is open for longer than a
+    minute, another minute may pass. The table is found by the database routers, and read where it is written. Whoever can
+    write it can log people out, and no more.
+
+    `publish_now` takes part in the transaction that is open on that database: nobody is closed before it commits, and nobody
+    at all if it is rolled back; its receipt then says `recorded` and no connections. A receipt counts those of this process:
+    other processes do not answer.
+    """
+
+    reaches_others: ClassVar[bool] = True
+    in_transaction: ClassVar[bool] = True
+
+    def __init__(self, records: Records | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._records = Records() if records is None else records
+        self._table = _Table(self._records, monotonic)
+        self._monotonic = monotonic
+        self._followed_at = 0.0
+        self._readers: dict[asyncio.AbstractEventLoop, _Reader] = {}
+
+    def __repr__(self) -> str:
+        return "DatabaseLog()"
+
+    @property
+    def records(self) -> Records:
+        return self._records
+
+    @property
+    def alias(self) -> str:
+        """The database that the table is in, by its name in DATABASES."""
+        found: str = router.db_for_write(_model())
+        return found
+
+    @property
+    def silence(self) -> float:
+        return self._monotonic() - self._table.known_at
+
+    def follow(self) -> None:
+        self._followed_at = self._monotonic()
+        loop = asyncio.get_running_loop()
+        reader = self._readers.get(loop)
+        if reader is None or reader.task.done():
+            self._readers = {of: reader for of, reader in self._readers.items() if not of.is_closed()}
+            self._readers[loop] = _Reader(self._read, loop)
+
+    async def catch_up(self, seconds: float) -> bool:
+        self.follow()
+        reader = self._readers[asyncio.get_running_loop()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await reader.has_read.wait()
+                return True
+        return False
+
+    async def publish(self, make: MakeRecord, wait: float = 0.0) -> Receipt:
+        receipt: Receipt = await hop(self.publish_now, make, wait)
+        return receipt
+
+    def publish_now(self, make: MakeRecord, wait: float = 0.0) -> Receipt:
+        record = make(self._records.now())
+        body = record.encode().decode("ascii")
+        closed = self._enforce(record)
+        try:
+            with transaction.atomic(using=self.alias):  # a savepoint: a failure must not spoil the caller's transaction
+                _model()(body=body, until=record.until).save(using=self.alias, force_insert=True)
+        except (LookupError, DatabaseError, InterfaceError) as error:
+            raise RevocationNotRecorded(f"the revocation was not recorded: {_why(error)}") from None
+        return Receipt(recorded=True, closed=closed)
+
+    def _enforce(self, record: Record) -> int:
+        """Enforce it here: at once, or when the transaction that is open is committed."""
+        if apps.is_installed("wsauth.django") and connections[self.alias].in_atomic_block:
+            transaction.on_commit(lambda: self._records.apply(record), using=self.alias, robust=True)
+            return 0
+        return self._records.apply(record)
+
+    async def _read(self, reader: _Reader) -> None:
+        """Crash-only: servers let it die with them."""
+        while self._records.connections or self._monotonic() - self._followed_at < LINGER:
+            if await hop(self._table.keep_up):
+                reader.tell()
+            await asyncio.sleep(PERIOD)
+
+
+class _Reader:
+    """The task that reads on one event loop, and what waits for it there."""
+
+    def __init__(self, read: Callable[[_Reader], Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.has_read = asyncio.Event()
+        # An empty context: the task outlives the handshake that has started it.
+        self.task = loop.create_task(read(self), context=Context())
+
+    def tell(self) -> None:
+        """All that was committed before the last look is known. Who asks from now on waits for the next."""
+        has_read, self.has_read = self.has_read, asyncio.Event()
+        has_read.set()
+
+
+class _Table:
+    """What this process has read of the table. All of it runs in Django's thread, or in several."""
+
+    def __init__(self, records: Records, monotonic: Callable[[], float]) -> None:
+        self.known_at = float("-inf")
+        self._records = records
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._read_whole_at = float("-inf")
+        self._seen: set[tuple[int, float]] = set()  # ids are given again after a restore, but with other times
+        self._floor = self._newest = 0  # the highest id one whole look earlier, and at the last
+        self._is_out_of_reach = self._has_met_an_odd_row = False
+
+    def keep_up(self) -> bool:
+        """Take in what is new. Returns whether the database could be asked; says so once where it could not."""
+        try:
+            with self._lock:
+                self._look()
+        except Exception as error:  # whatever it is, records may be missing
+            if not self._is_out_of_reach:
+                self._is_out_of_reach = True
+                logger.error("the revocation log cannot be read: %s", _why(error))
+            return False
+        if self._is_out_of_reach:
+            self._is_out_of_reach = False
+            logger.warning("the revocation log can be read again")
+        return True
+
+    def _look(self) -> None:
+        began = self._monotonic()
+        rows = _model()._default_manager.using(router.db_for_write(_model()))
+        is_whole = began - self._read_whole_at >= WHOLE
+        looked_at = rows.filter(until__gt=self._records.now()) if is_whole else rows.filter(pk__gt=self._floor)
+        there = set(looked_at.values_list("pk", "until"))
+        self._take(rows, sorted(pk for pk, _ in there - self._seen))
+        if is_whole:
+            newest = max((pk for pk, _ in there), default=0)
+            self._floor, self._newest = min(self._newest, newest), newest
+            self._seen, self._read_whole_at = there, began
+            _delete_lapsed(rows, self._records.now() - KEPT)
+        else:
+            self._seen |= there
+        self.known_at = began
+
+    def _take(self, rows: Any, pks: list[int]) -> None:
+        for at in range(0, len(pks), BATCH):
+            for body in rows.filter(pk__in=pks[at : at + BATCH]).values_list("body", flat=True):
+                try:
+                    record = Record.decode(body.encode("utf-8", "surrogatepass"))
+                except ValueError as error:
+                    if not self._has_met_an_odd_row:
+                        self._has_met_an_odd_row = True
+                        logger.error("rows of the revocation log are skipped: %s", error)
+                else:
+                    self._records.apply(record)
+
+
+def _delete_lapsed(rows: Any, before: float) -> None:
+    """Delete some of what nobody needs any more. Another process may do the same, and a table that is locked can wait."""
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        lapsed = rows.filter(until__lt=before).order_by("pk").values_list("pk", flat=True)[:LAPSED]
+        rows.filter(pk__in=list(lapsed)).delete()
+
+
+def _model() -> Any:
+    """The model, which is there once Django is set up. Raises LookupError where the app is not installed."""
+    return apps.get_model("wsauth", "Revocation")
+
+
+def _why(error: Exception) -> str:
+    """Say what failed, and what to do where that is known; never the error's own text, which may quote values."""
+    if not apps.is_installed("wsauth.django"):
+        return 'it has no table; add "wsauth.django" to INSTALLED_APPS and run `manage.py migrate`'
+    with contextlib.suppress(Exception):  # the database that has just failed is asked
+        model = _model()
+        names = connections[router.db_for_write(model)].introspection.table_names()
+        if isinstance(error, DatabaseError) and model._meta.db_table not in names:
+            return "its table is missing; run `manage.py migrate`"
+    return f"the database answered {type(error).__name__}"

@@ -1,0 +1,77 @@
+"""What happens in Django is told to every log, once, when it is committed, and never at the expense of the request."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any, Unpack
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from wsauth.core.reasons import Reason
+from wsauth.revocation.connections import Connections
+from wsauth.revocation.log import RevocationLog, RevocationNotRecorded
+from wsauth.revocation.record import Verb
+from wsauth.revocation.selector import Whom
+
+logger = logging.getLogger("wsauth")
+
+_reported: set[str] = set()  # policies that could not be imported
+
+
+def publish(verb: Verb, using: str | None, reason: Reason = Reason.REVOKED, **whom: Unpack[Whom]) -> None:
+    """Publish a `REVOKE` or `RECHECK` when the open transaction of the database `using` commits; None: now.
+
+    What goes wrong is logged as an error, and found by the re-check.
+    """
+    for connections in one_per_log():
+        tell = partial(_tell, connections, verb, reason, whom)
+        try:
+            if using is None or _takes_part(connections.log, using):
+                tell()
+            else:
+                transaction.on_commit(tell, using=using, robust=True)
+        except Exception as error:  # where a project handles its transactions by hand
+            _complain(verb, whom, error)
+
+
+def _tell(connections: Connections, verb: Verb, reason: Reason, whom: Whom) -> None:
+    try:
+        if verb is Verb.RECHECK:
+            connections.recheck_now(**whom)
+        else:
+            connections.revoke_now(reason=reason, **whom)
+    except Exception as error:
+        _complain(verb, whom, error)
+
+
+def one_per_log() -> list[Connections]:
+    """Return by whom to publish, so that each log of this process hears of it once."""
+    _import_named_policy()
+    return Connections.of_each_log()
+
+
+def _import_named_policy() -> None:
+    """WSGI workers and commands import no `asgi.py`: the setting WSAUTH_POLICY leads them to the log."""
+    path: Any = getattr(settings, "WSAUTH_POLICY", None)
+    if not isinstance(path, str):
+        return
+    try:
+        import_string(path)
+    except Exception as error:
+        if path not in _reported:
+            _reported.add(path)
+            kind = type(error).__name__
+            logger.error("WSAUTH_POLICY = %r cannot be imported (%s), and its log hears of nothing", path, kind)
+
+
+def _takes_part(log: RevocationLog, using: str) -> bool:
+    """Whether the log writes in that database's transaction, and so must be told before its commit."""
+    return log.in_transaction and getattr(log, "alias", using) == using
+
+
+def _complain(verb: Verb, whom: Whom, error: Exception) -> None:
+    why = str(error) if isinstance(error, RevocationNotRecorded) else type(error).__name__
+    logger.error("%s by %s is left to the re-check: %s", verb.value, " and ".join(whom), why)

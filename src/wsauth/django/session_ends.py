@@ -1,0 +1,115 @@
+"""A session that is deleted ends its connections: on log-out, by `flush`, and wherever else its store is told to delete it.
+
+Django sends no signal for that. `user_logged_out` comes before the session is gone: who connects between the two would stay.
+So the store's class tells, and tells afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import router
+
+from wsauth.core.reasons import Reason
+from wsauth.django.database import digest
+from wsauth.django.publishing import publish
+from wsauth.revocation.record import Verb
+
+Rule = Callable[..., AbstractContextManager[str | None]]
+
+_not_to_be_told: ContextVar[frozenset[str | None]] = ContextVar("wsauth_not_to_be_told", default=frozenset({""}))
+_is_cycling: ContextVar[bool] = ContextVar("wsauth_is_cycling", default=False)
+
+
+def watch(store: type) -> None:
+    """Let a class of session stores tell of what it deletes. Its methods are wrapped once, in place, where they are defined.
+
+    One deletion is told once, though `flush` calls `delete`, an async method the other, and a subclass its base. A key that
+    is cycled is told with the advice to reconnect: the user is still logged in, under the next one. What a store deletes
+    while it loads has expired, which needs no telling.
+    """
+    for name, rule in (("delete", _deleting), ("flush", _deleting), ("cycle_key", _cycling), ("load", _loading)):
+        _wrap(store, name, _plain, rule)
+        _wrap(store, f"a{name}", _async, rule)
+
+
+def _wrap(store: type, name: str, wrap: Callable[..., Any], rule: Rule) -> None:
+    for owner in (cls for cls in store.__mro__ if name in vars(cls)):
+        method = getattr(owner, name)
+        if not hasattr(method, "tells_wsauth"):
+            wrapped = wrap(method, rule)
+            wrapped.tells_wsauth = True
+            setattr(owner, name, wrapped)
+        return
+
+
+def _plain(method: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+    @wraps(method)
+    def called(session: Any, *arguments: Any, **named: Any) -> Any:
+        with rule(session, *arguments, **named) as key:
+            try:
+                return method(session, *arguments, **named)
+            finally:  # also where it failed: whoever asked for it no longer wants to be connected
+                if key is not None:
+                    _tell(session, key)
+
+    return called
+
+
+def _async(method: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+    @wraps(method)
+    async def called(session: Any, *arguments: Any, **named: Any) -> Any:
+        with rule(session, *arguments, **named) as key:
+            try:
+                return await method(session, *arguments, **named)
+            finally:
+                if key is not None:
+                    await sync_to_async(_tell)(session, key)
+
+    return called
+
+
+@contextmanager
+def _deleting(session: Any, session_key: str | None = None) -> Iterator[str | None]:
+    """Yield the key to tell of; None where the caller tells of it, or there is none."""
+    key = session.session_key if session_key is None else session_key
+    others = _not_to_be_told.get()
+    with _set(_not_to_be_told, others | {key}):
+        yield None if key in others else key
+
+
+@contextmanager
+def _cycling(session: Any) -> Iterator[None]:
+    with _set(_is_cycling, True):
+        yield
+
+
+@contextmanager
+def _loading(session: Any) -> Iterator[None]:
+    with _set(_not_to_be_told, _not_to_be_told.get() | {session.session_key}):
+        yield
+
+
+@contextmanager
+def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _tell(session: Any, key: str) -> None:
+    from django.contrib.auth import SESSION_KEY
+
+    is_cycled = _is_cycling.get()
+    if is_cycled and SESSION_KEY not in session:
+        return  # nobody was logged in to it: this is a log-in
+    model = getattr(session, "model", None)  # of a session in the database, where the deletion may be rolled back
+    using = None if model is None else router.db_for_write(model)
+    publish(Verb.REVOKE, using, Reason.GOING_AWAY if is_cycled else Reason.REVOKED, session_id=digest(key))

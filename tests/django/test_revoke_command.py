@@ -1,0 +1,229 @@
+"""`manage.py wsauth_revoke` says in plain words what was recorded, and fails where not everybody will have heard of it."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from project.live import Live
+
+from wsauth import Connections
+from wsauth.core.reasons import Reason
+from wsauth.django import session_id
+from wsauth.revocation.log import MemoryLog, Receipt, RevocationNotRecorded
+from wsauth.revocation.record import Record, Verb
+
+
+class Reaching(MemoryLog):
+    """A log that has others to reach, as far as the command can tell, and answers as told."""
+
+    reaches_others = True
+
+    def __init__(self, **answer):
+        super().__init__()
+        self.answer = {"recorded": True, "closed": 0, **answer}
+        self.asked = []
+
+    def publish_now(self, make, wait=0.0):
+        self.asked.append((make(self.records.now()), wait))
+        return Receipt(**self.answer)
+
+
+@pytest.fixture(autouse=True)
+def _alone(alone):
+    """As in the process of a command."""
+
+
+def revoke(*arguments):
+    """Run the command; return what it wrote to both outputs."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("wsauth_revoke", *arguments, stdout=out, stderr=err, no_color=True)
+    return out.getvalue(), err.getvalue()
+
+
+def published(*arguments):
+    """The record of a command, and how long it waits for answers."""
+    connections = Connections(log=Reaching())
+    revoke(*arguments)
+    (asked,) = connections.log.asked
+    return asked
+
+
+def test_it_writes_what_the_processes_read(recorded):
+    """Into the log of the policy that WSAUTH_POLICY names."""
+    from wsauth.django.models import Revocation
+
+    with override_settings(WSAUTH_POLICY=recorded):
+        out, err = revoke("revoke", "--subject", "7")
+    (row,) = Revocation.objects.all()
+    record = Record.decode(row.body.encode())
+    assert (record.verb, dict(record.match)) == (Verb.REVOKE, {"subject": "7"})
+    assert err == ""
+    assert out == "Recorded: connections of subject 7 are closed, and credentials issued up to now are refused.\n"
+
+
+def test_it_finds_the_policies_of_the_running_application(recorded):
+    """Where no setting names one."""
+    from wsauth.django.models import Revocation
+
+    with override_settings(ASGI_APPLICATION="project.recorded.application"):
+        revoke("disconnect", "--subject", "7")
+    assert Revocation.objects.count() == 1
+
+
+@pytest.mark.parametrize("verb", ["revoke", "disconnect", "block", "recheck"])
+def test_every_verb_is_its_namesake(verb):
+    """With all that it matches in one record."""
+    until = ["--until", "1h"] if verb == "block" else []
+    record, wait = published(verb, "--subject", "7", "--token-id", "t", "--key-id", "k", *until)
+    assert record.verb.value == verb
+    assert dict(record.match) == {"subject": "7", "token_id": "t", "key_id": "k"}
+    assert (wait, record.after, record.spread) == (0, 0, 0)
+
+
+def test_labels_are_selectors():
+    """A value may hold what separates it from its name."""
+    record, _ = published("revoke", "--label", "device=phone", "--label", "tenant=a=b")
+    assert dict(record.match) == {"device": "phone", "tenant": "a=b"}
+
+
+def test_a_session_key_is_hashed_and_goes_no_further(monkeypatch, capsys):
+    """From the command line, or unseen by `ps` from the input."""
+    named = frozenset({("session_id", session_id("the secret key"))})
+    assert published("revoke", "--session-key", "the secret key")[0].match == named
+    monkeypatch.setattr("sys.stdin", io.StringIO("the secret key\n"))
+    assert published("revoke", "--session-key", "-")[0].match == named
+    assert published("revoke", "--session-id", session_id("the secret key"))[0].match == named
+    connections = Connections(log=Reaching())
+    assert "the secret key" not in "".join(revoke("revoke", "--session-key", "the secret key"))
+    assert len(connections) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("30", 30), ("1.5", 1.5), ("30s", 30), ("5m", 300), ("1h", 3600)]
+)
+def test_times_are_seconds_or_have_a_unit(text, seconds):
+    """The connections close after and over so long, and answers are waited for."""
+    record, wait = published("revoke", "--subject", "7", "--after", text, "--spread", text, "--receipt", text)
+    assert (record.after, record.spread, wait) == (seconds, seconds, seconds)
+
+
+def test_a_block_has_an_end():
+    """From now on, or as a date; one without a zone is in that of the settings."""
+    for text, seconds in (("3600", 3600), ("2h", 7200), ("7d", 7 * 86400)):
+        record, _ = published("block", "--subject", "7", "--until", text)
+        assert record.until == pytest.approx(time.time() + seconds, abs=5)
+        assert record.reason is Reason.FORBIDDEN
+    soon = (int(time.time()) // 60 + 60) * 60
+    with override_settings(TIME_ZONE="Asia/Tokyo"):
+        for pattern, ahead in (("%Y-%m-%dT%H:%M:00Z", 0), ("%Y-%m-%d %H:%M", 9 * 3600)):
+            text = time.strftime(pattern, time.gmtime(soon + ahead))
+            assert published("block", "--subject", "7", "--until", text)[0].until == soon
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (["revoke"], "Whom?"),
+        (["revoke", "--subject", ""], "must be a non-empty str"),
+        (["revoke", "--label", "device"], "a name and a value"),
+        (["revoke", "--label", "subject=7"], "labels must be"),
+        (["revoke", "--subject", "7", "--after", "soon"], "--after soon: write seconds"),
+        (["revoke", "--subject", "7", "--after", "2h"], "after=7200"),
+        (
+            ["revoke", "--subject", "7", "--until", "1h"],
+            "revoke knows no --until; it takes --after, --spread, --receipt",
+        ),
+        (["recheck", "--subject", "7", "--receipt", "1"], "recheck knows no --receipt; it takes --spread"),
+        (["block", "--subject", "7"], "Until when?"),
+        (["block", "--subject", "7", "--until", "99d"], "within the next 31 days"),
+        (["block", "--subject", "7", "--until", "2020-01-01"], "within the next 31 days"),
+        (["block", "--subject", "7", "--until", "2030-13-01"], "--until 2030-13-01"),
+        (["expel", "--subject", "7"], "invalid choice"),
+        (["revoke", "--session-id", "a", "--session-key", "b"], "not allowed with"),
+    ],
+)
+def test_a_wrong_command_is_told_what_to_write(arguments, answer):
+    """And publishes nothing."""
+    connections = Connections(log=Reaching())
+    with pytest.raises(CommandError, match=answer.replace("?", r"\?").replace("(", r"\(")):
+        revoke(*arguments)
+    assert connections.log.asked == []
+
+
+def test_a_log_in_memory_is_refused():
+    """No other process would hear of it: the command would look as if it had worked."""
+    with pytest.raises(CommandError, match=r'WSAUTH_POLICY = "mysite.auth.policy"'):
+        revoke("revoke", "--subject", "7")
+    connections = Connections()
+    socket = Live(connections, "7")
+    with pytest.raises(CommandError, match=r"log=DatabaseLog\(\)"):
+        revoke("revoke", "--subject", "7")
+    assert socket.told == []
+
+
+def test_policies_without_a_log_are_pointed_at():
+    """The others hear of it all the same."""
+    mute, reaching = Connections(), Connections(log=Reaching())
+    _, err = revoke("revoke", "--subject", "7")
+    assert "1 of 2 logs are in memory" in err
+    assert (len(mute.log.records), len(reaching.log.asked)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "path", "said"),
+    [
+        ("ASGI_APPLICATION", "project.missing.application", 'ASGI_APPLICATION = "'),
+        ("WSAUTH_POLICY", "project.policies.missing", "WSAUTH_POLICY = 'project.policies.missing'"),
+        ("WSAUTH_POLICY", "project.contradictory.policy", "schemes"),
+    ],
+)
+def test_a_policy_that_cannot_be_found_is_named(setting, path, said):
+    """With the setting that names it."""
+    with override_settings(**{setting: path}), pytest.raises(CommandError, match=said):
+        revoke("revoke", "--subject", "7")
+
+
+def test_a_receipt_says_how_many_closed_where():
+    """As far as the processes have answered."""
+    connections = Connections(log=Reaching(closed=5, answered=2))
+    assert "Closed 5 so far, by the word of 2 processes." in revoke("revoke", "--subject", "7", "--receipt", "2")[0]
+    connections.log.answer = {"recorded": True, "closed": 0}
+    assert "No process has said how many" in revoke("revoke", "--subject", "7", "--receipt", "2")[0]
+    assert "No process" not in revoke("revoke", "--subject", "7")[0]
+
+
+def test_processes_that_did_not_answer_are_a_failure():
+    """They are named; the others are counted."""
+    held = Connections(log=Reaching(closed=5, answered=2, missing=frozenset({"node-b", "node-a"})))
+    out = io.StringIO()
+    with pytest.raises(CommandError, match=r"Not heard from in time: node-a, node-b\."):
+        call_command("wsauth_revoke", "revoke", "--subject", "7", "--receipt", "2", stdout=out)
+    assert "Closed 5" in out.getvalue()
+    assert len(held) == 0
+
+
+def test_what_is_not_recorded_is_a_failure(monkeypatch):
+    """Whether the log raises or says so."""
+    connections = Connections(log=Reaching(recorded=False))
+    with pytest.raises(CommandError, match="not recorded"):
+        revoke("revoke", "--subject", "7")
+
+    def fail(make, wait=0.0):
+        raise RevocationNotRecorded("Redis is away")
+
+    monkeypatch.setattr(connections.log, "publish_now", fail)
+    with pytest.raises(CommandError, match="Nobody has heard of it: Redis is away"):
+        revoke("revoke", "--subject", "7")
+
+
+def test_it_says_what_each_option_is_for(capsys):
+    """`--help` is where one looks at three in the morning."""
+    with pytest.raises(SystemExit):
+        call_command("wsauth_revoke", "--help")
+    told = capsys.readouterr().out
+    for option in ("--subject", "--session-id", "--session-key", "--token-id", "--key-id", "--label", "--until"):
+        assert option in told
