@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from wsauth import Connection, Credentials, Header, Identity, Policy, SecurityScheme, WebSocketAuthMiddleware
+from wsauth import (
+    Connection,
+    Credentials,
+    Header,
+    Identity,
+    InvalidCredentials,
+    Policy,
+    Reason,
+    SecurityScheme,
+    WebSocketAuthMiddleware,
+)
 from wsauth.asgi.types import ASGIApp, Message, Receive, Scope, Send
 
 CONNECT = "websocket.connect"
@@ -422,6 +433,47 @@ def knocking(server: FakeServer | None = None, *, key: str | None = "alice", **e
     return scope
 
 
+class Store:
+    """A verifier that asks a store, and may be asked again.
+
+    `expires` says until when (in the loop's time) the session of each name lasts; a name that is not in it has none. `asked`
+    is who was asked about again, call by call. `delay` is how long an answer takes, `fails` what is raised instead of one,
+    `findings` what is answered instead of the truth.
+    """
+
+    stateful = True
+
+    def __init__(self, **expires: float | None) -> None:
+        self.expires = expires
+        self.asked: list[list[str]] = []
+        self.at: list[float] = []
+        self.delay = 0.0
+        self.fails: BaseException | None = None
+        self.findings: Any = None
+        self.running = 0
+
+    async def verify(self, credentials: Credentials, handshake: Any) -> Identity:
+        return Identity(credentials.secret, expires_at=self.expires[credentials.secret])
+
+    async def recheck(self, identities: Any) -> Any:
+        assert self.running == 0, "asked twice at once"
+        self.asked.append([identity.subject for identity in identities])
+        self.at.append(asyncio.get_running_loop().time())
+        self.running += 1
+        try:
+            await asyncio.sleep(self.delay)
+        finally:
+            self.running -= 1
+        if self.fails is not None:
+            raise self.fails
+        return [self._find(i.subject) for i in identities] if self.findings is None else self.findings(identities)
+
+    def _find(self, name: str) -> Identity | InvalidCredentials:
+        if name not in self.expires:
+            return InvalidCredentials("no such session", Reason.REVOKED)
+        return Identity(name, expires_at=self.expires[name])
+
+
 class Opened:
     """A client that a policy has let in, with its server and application. See `opened`."""
 
@@ -445,10 +497,14 @@ class Opened:
 
 
 async def opened(
-    app: FakeApplication | None = None, server: FakeServer | None = None, policy: Policy | None = None, **entries: Any
+    app: FakeApplication | None = None,
+    server: FakeServer | None = None,
+    policy: Policy | None = None,
+    clock: Callable[[], float] = time.time,
+    **entries: Any,
 ) -> Opened:
     server, app, policy = server or FakeServer(), app or Echo(), policy or Policy([named()])
-    task = server.start(WebSocketAuthMiddleware(app, policy), knocking(server, **entries))
+    task = server.start(WebSocketAuthMiddleware(app, policy, clock=clock), knocking(server, **entries))
     await turns_until(lambda: app.running and server.state != "connecting")
     await turns(server.slow + 4)
     return Opened(server, app, policy, task)

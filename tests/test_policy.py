@@ -687,3 +687,33 @@ def test_repr_shows_no_verifier():
             return SECRET
 
     assert SECRET not in repr(Policy([query(Keyed())]))
+
+
+@pytest.mark.parametrize("every", [0, 0.5, -1, True, "60", 86401, float("nan"), float("inf")])
+def test_the_interval_of_re_checks_is_from_a_second_to_a_day(every):
+    """A shorter one would keep a store busy with nothing else."""
+    with pytest.raises(ConfigurationError, match=r"recheck_every=.*from 1 to 86400"):
+        Policy([], recheck_every=every)
+
+
+def test_a_recheck_that_is_never_called_is_refused():
+    """Turning re-checks off and naming one is a contradiction."""
+
+    async def recheck(identity):
+        return identity
+
+    with pytest.raises(ConfigurationError, match="never calls it"):
+        Policy([], recheck=recheck, recheck_every=None)
+
+
+@pytest.mark.parametrize("recheck", [lambda identity: identity, 60, "x"])
+def test_a_recheck_is_an_async_function_of_the_identity(recheck):
+    """A plain one would block the loop, or never be awaited."""
+    with pytest.raises(ConfigurationError, match=r"Policy\(recheck=\.\.\.\)"):
+        Policy([], recheck=recheck)
+
+
+def test_an_expiry_warning_is_one():
+    """Seconds alone are not enough said."""
+    with pytest.raises(ConfigurationError, match=r"expiry_warning=ExpiryWarning\(\.\.\.\)"):
+        Policy([], expiry_warning=60)

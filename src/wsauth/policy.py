@@ -92,16 +92,23 @@ class Policy:
         settings.check_is("connections", self.connections, Connections)
         settings.check_seconds("max_lifetime", self.max_lifetime, 30 * 86400)
         settings.check_count("max_pending", self.max_pending)
-        if self.recheck_every is not None:
-            settings.check_seconds("recheck_every", self.recheck_every, 86400)
+        self._check_recheck()
         if self.expiry_warning is not None:
             settings.check_is("expiry_warning", self.expiry_warning, ExpiryWarning)
-        if self.recheck is not None:
-            require_async(self.recheck, "Policy(recheck=...)", ("identity",))
         object.__setattr__(self, "events", check_sinks(self.events))
         self.connections.sight.tell(self.events)
         if self.allow is not None:
             require_async(self.allow, "Policy(allow=...)", ("identity", "handshake"))
+
+    def _check_recheck(self) -> None:
+        if self.recheck is not None:
+            require_async(self.recheck, "Policy(recheck=...)", ("identity",))
+        if self.recheck_every is not None:
+            settings.check_seconds("recheck_every", self.recheck_every, 86400, least=1)
+        elif self.recheck is not None:
+            raise ConfigurationError(
+                "Policy(recheck=..., recheck_every=None) never calls it; write recheck_every=60, or leave one of them out"
+            )
 
     @cached_property
     def explicit(self) -> tuple[SecurityScheme, ...]:

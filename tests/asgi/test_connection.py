@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import itertools
 import logging
 
 import pytest
@@ -44,6 +45,8 @@ from wsauth.asgi import connection as module
 from wsauth.asgi.ended import GRACE
 from wsauth.asgi.refusal import SEND_TIMEOUT
 from wsauth.asgi.running import comes_of_the_end
+from wsauth.revocation.log import MemoryLog
+from wsauth.revocation.records import Records
 
 EXPIRES = 100.0
 
@@ -586,7 +589,7 @@ async def test_a_later_deadline_does_not_move_an_earlier_one():
     """The connection ends at the earliest of its deadlines, and has one timer."""
     live = await opened()
     for seconds in (50, 20, 30):
-        live.connection.lease.limit(seconds, None)
+        live.connection.lease.limit(seconds)
     assert len(left_behind()) == 2  # the application and one timer
     await live.over()
     assert now() == pytest.approx(20)
@@ -627,7 +630,8 @@ async def test_end_from_another_loop_closes():
     assert live.server.code == 4410
 
 
-def test_end_after_its_loop_has_closed_is_nothing():
+@pytest.mark.parametrize("terms", [{}, {"after": 5.0}])
+def test_end_after_its_loop_has_closed_is_nothing(terms):
     """A connection of a loop that is gone is gone, and leaves the registry."""
     policy = Policy([named()])
     loop = FakeTimeLoop()
@@ -636,7 +640,7 @@ def test_end_after_its_loop_has_closed_is_nothing():
     held = policy.connections
     loop.close()
     assert len(held) == 1
-    assert held.disconnect_now(subject="alice").closed == 1
+    assert held.disconnect_now(subject="alice", **terms).closed == 1
     assert len(held) == 0
     live.task._log_destroy_pending = False
     live.task.get_coro().close()
@@ -768,8 +772,9 @@ async def test_the_handshake_is_dropped_when_the_application_refuses():
 
 async def test_ten_thousand_connections_leave_nothing():
     """Neither registry entries nor timers, tasks or objects."""
-    seconds = iter(range(100_000))
-    policy = Policy([named()], connections=Connections(remember=1, clock=lambda: next(seconds)))
+    seconds = itertools.count(step=1000)
+    log = MemoryLog(Records(lambda: next(seconds), lambda: next(seconds)))
+    policy = Policy([named()], connections=Connections(log=log))
     middleware = WebSocketAuthMiddleware(Echo(), policy)
 
     async def cycle(number):

@@ -1,7 +1,9 @@
 """Every ordering of what can happen to a connection, played against the real middleware.
 
 The events: the application (A) accepts, (S) sends, (C) closes, (R) receives; the client (c) sends a message, (L) leaves;
-(D) the deadline passes, (E) somebody ends the connection from its own loop, (T) from another thread.
+(D) the deadline passes, (E) somebody ends the connection from its own loop, (T) from another thread. Where a store vouches
+for the identity: (K) it is asked again and finds it good, (X) finds it gone, (V) somebody revokes it from its own loop, (W)
+from another thread.
 """
 
 from __future__ import annotations
@@ -38,13 +40,16 @@ from wsauth import (
     FirstMessage,
     Header,
     Identity,
+    InvalidCredentials,
     Policy,
     Reason,
     SecurityScheme,
     WebSocketAuthMiddleware,
 )
+from wsauth.asgi import lease, rechecks
 
 EVENTS = "ASCRcLDET"
+ENDS = frozenset("DETXVW")
 DEADLINE = 2.0  # seconds: more than the grace after an end, less than the time that a lingering application has
 
 
@@ -146,6 +151,7 @@ class Variant:
     first_message: bool = False
     stubborn: bool = False
     hangs: frozenset[str] = frozenset()
+    store: int | None = None  # turns of the loop until the store has answered, where there is one
     server: dict[str, Any] = field(default_factory=dict)
 
 
@@ -168,9 +174,28 @@ async def verify(credentials: Any) -> Identity:
     return Identity("alice", expires_at=DEADLINE)
 
 
-def _middleware(first_message: bool) -> tuple[WebSocketAuthMiddleware, Policy]:
+class Ledger:
+    """A store that knows one session, until it is told that it is gone."""
+
+    stateful = True
+
+    def __init__(self, delay: int) -> None:
+        self.delay = delay
+        self.is_gone = False
+
+    async def verify(self, credentials: Any, handshake: Any) -> Identity:
+        return await verify(credentials)
+
+    async def recheck(self, identities: Any) -> Any:
+        is_gone = self.is_gone
+        await turns(self.delay)
+        finding = InvalidCredentials("gone", Reason.REVOKED) if is_gone else Identity("alice", expires_at=DEADLINE)
+        return [finding] * len(identities)
+
+
+def _middleware(first_message: bool, verifier: Any) -> tuple[WebSocketAuthMiddleware, Policy]:
     location = FirstMessage() if first_message else Header("x-key")
-    policy = Policy([SecurityScheme("key", location, verify)])
+    policy = Policy([SecurityScheme("key", location, verifier)], recheck_every=600)
     return WebSocketAuthMiddleware(lambda scope, *rest: scope["app"](scope, *rest), policy, clock=lambda: 0.0), policy
 
 
@@ -179,13 +204,16 @@ class Player:
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
-        self.middleware, self.policy = _middleware(variant.first_message)
+        self.ledger = Ledger(variant.store or 0)
+        verifier = verify if variant.store is None else self.ledger
+        self.middleware, self.policy = _middleware(variant.first_message, verifier)
         self.loop = asyncio.get_running_loop()
         assert isinstance(self.loop, FakeTimeLoop)
         self.here = asyncio.current_task()
 
     async def play(self, events: Iterable[str]) -> None:
         variant = self.variant
+        self.ledger.is_gone = False
         server = Recording(slow=variant.slow, hangs=variant.hangs, **variant.server)
         puppet = server.puppet = Puppet(variant.concurrent, variant.stubborn)
         scope = websocket_scope(server, origin=PAGE if variant.page else None, client=None, app=puppet)
@@ -201,7 +229,7 @@ class Player:
             for _ in range(variant.gap):
                 await asyncio.sleep(0)
         puppet.steps.put_nowait("return")
-        await turns(3)
+        await turns(3 if variant.store is None else 8 + 3 * variant.store)  # at the deadline the store is asked
         if not puppet.connection.ended:
             server.client_leaves()
             self._tell_of_its_own_close(server)
@@ -209,6 +237,8 @@ class Player:
         if not running.done():
             await asyncio.wait([running], timeout=60)
         assert running.done(), "the application is still there"
+        if variant.store is not None:
+            await turns(variant.store + 2)  # for a look that was under way to be given up
         self.check(server, puppet, events, running)
 
     def _tell_of_its_own_close(self, server: Recording) -> None:
@@ -227,6 +257,13 @@ class Player:
             self.loop.advance(DEADLINE + 0.1)
         elif event == "E":
             puppet.connection.end(Reason.REVOKED)
+        elif event in "KX":
+            self.ledger.is_gone |= event == "X"
+            self.policy.connections.recheck_now(subject="alice")
+        elif event == "V":
+            self.policy.connections.revoke_now(subject="alice")
+        elif event == "W":
+            outside_the_loop(lambda: self.policy.connections.revoke_now(subject="alice"))
         else:
             outside_the_loop(lambda: puppet.connection.end(Reason.REVOKED))
 
@@ -258,18 +295,19 @@ class Player:
         assert len(self.middleware._pending) == 0
         assert asyncio.all_tasks() == {self.here}
         assert self.loop.timers() == []
+        assert (lease._agendas, rechecks._in_use) == ({}, {})
 
     def check_end(self, server: Recording, puppet: Puppet, events: set[str]) -> None:
         """Whoever ended it, client and application hear the same code."""
         connection = puppet.connection
         if not events & {"L", "C"} and not self.variant.hangs:
-            assert connection.ended is bool(events & {"D", "E", "T"})
+            assert connection.ended is bool(events & ENDS)
         if not connection.ended:
             return
         code = connection._ended.refusal.code
         if not events & {"L", "C"} and not self.variant.hangs:
             possible = {4440} if "D" in events else set()
-            possible |= {4410} if events & {"E", "T"} or not possible else set()
+            possible |= {4410} if events & ENDS - {"D"} or not possible else set()
             assert code in possible
         if server.state != "left" and not server.raises and not self.variant.hangs:
             heard = server.wire[-1].get("code") if server.types()[-1] == CLOSE else None
@@ -277,9 +315,9 @@ class Player:
         assert {message["code"] for message in puppet.seen if message["type"] == DISCONNECT} <= {code}
 
 
-def orderings(length: int) -> list[str]:
+def orderings(length: int, events: str = EVENTS) -> list[str]:
     """Every ordering of at most `length` different events."""
-    return ["".join(events) for count in range(1, length + 1) for events in permutations(EVENTS, count)]
+    return ["".join(chosen) for count in range(1, length + 1) for chosen in permutations(events, count)]
 
 
 def sequences(length: int) -> list[str]:
@@ -293,7 +331,12 @@ def ended(length: int) -> list[str]:
 
 
 PLAYS = [
-    (Variant("each step in a task, slow sends", slow=2), orderings(5)),
+    (Variant("each step in a task, slow sends", slow=2), orderings(4)),
+    (Variant("store that finds it gone, slow sends", slow=2, store=0), orderings(5, "ASCRLDXV")),
+    (Variant("store that takes its time, slow sends", slow=2, store=3), orderings(4, "ASCRLDKXW")),
+    (Variant("store, step after step", slow=2, store=3, concurrent=False), orderings(4, "ASCRLDKXV")),
+    (Variant("store, no turn between", gap=0, store=2), orderings(4, "ASRLDKXVW")),
+    (Variant("store, page", page=True, slow=1, store=1), orderings(3, "ASCRcLDKXVWET")),
     (Variant("each step in a task", gap=0), orderings(4)),
     (Variant("one step after the other", concurrent=False), orderings(3)),
     (Variant("one step after the other, slow sends", concurrent=False, slow=3), orderings(4)),

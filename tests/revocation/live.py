@@ -47,7 +47,7 @@ class Socket:
     def end_in(self, seconds: float, reason: Reason) -> None:
         self.later.append((seconds, reason))
 
-    def look_again(self, within: float = 0.0) -> None:
+    def look_again(self, within: float = 0.0, after: float = 0.0) -> None:
         self.looks.append(within)
 
 

@@ -204,7 +204,7 @@ class Client(Socket):
     def end_in(self, seconds: float, reason: Reason) -> None:
         self.end(reason)
 
-    def look_again(self, within: float = 0.0) -> None:
+    def look_again(self, within: float = 0.0, after: float = 0.0) -> None:
         self.world.here.append(self._look())
 
     def _look(self) -> Steps:

@@ -29,16 +29,13 @@ from wsauth.core.errors import ConnectionEnded
 from wsauth.core.events import Event, EventKind, emit, subject_hash
 from wsauth.core.locations import Subprotocol
 from wsauth.core.reasons import Reason
-from wsauth.revocation.connections import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from wsauth.asgi.rechecks import Rechecks
     from wsauth.asgi.refusal import Delivery
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
     from wsauth.asgi.wire import Wire
-    from wsauth.core.decision import Allow
     from wsauth.core.handshake import Handshake
     from wsauth.core.identity import Identity
     from wsauth.core.scheme import SecurityScheme
@@ -55,7 +52,8 @@ class Connection:
     """One live connection. `identity` is who it belongs to; `end` closes it, from any thread.
 
     `handshake` and `server_scope` hold credentials. They are there for nested policies, until the application accepts;
-    so is `answer`, which is what the application may still answer to the handshake. `policies` are those that admitted it.
+    so is `answer`, which is what the application may still answer to the handshake. `policies` are those that admitted it,
+    the outermost first, `scopes` those of the application that say whose it is.
     """
 
     __slots__ = (
@@ -68,7 +66,6 @@ class Connection:
         "_reader",
         "_receive",
         "_running",
-        "_scope",
         "_send",
         "_warning",
         "_was_waiting",
@@ -80,6 +77,7 @@ class Connection:
         "lease",
         "loop",
         "policies",
+        "scopes",
         "server_scope",
     )
 
@@ -94,18 +92,19 @@ class Connection:
     ) -> None:
         self.id = secrets.token_hex(4)
         self.policies: list[Policy] = []
+        self.scopes: tuple[Scope, ...] = ()
         self.handshake: Handshake | None = handshake
         self.server_scope: Scope | None = scope
         self.answer: Answer | None = Answer(handshake.subprotocols or ())
         self.loop = asyncio.get_running_loop()
         self.lease = Lease(self, self.loop, wall)
         self._admitted_at: float | None = None  # in the loop's time
-        self._scope: Scope | None = None  # the application's
         self._receive = receive
         self._connect: Message | None = connect
         self._wire = wire
         self._send = wire.send
-        self._clock = self.loop.time
+        # What the loop's own clock is, without the call around it: it is read for every message.
+        self._clock = time.monotonic if type(self.loop).time is asyncio.BaseEventLoop.time else self.loop.time
         self._ended: Ended | None = None
         self._closing: asyncio.Task[None] | None = None
         self._warning: asyncio.Task[None] | None = None
@@ -123,6 +122,11 @@ class Connection:
         return self._ended is not None
 
     @property
+    def is_accepted(self) -> bool:
+        """Whether the application has accepted it, and nobody has closed it."""
+        return self._wire.phase is Phase.OPEN and self.answer is None
+
+    @property
     def identity(self) -> Identity:
         """Who it belongs to, as it stands now."""
         return self.lease.identity
@@ -133,14 +137,19 @@ class Connection:
         return self.lease.scheme
 
     def emit(self, kind: EventKind, reason: Reason | None = None, seconds: float = 0.0) -> None:
-        """Tell the sinks of the policy that admitted it first."""
+        """Tell the sinks of the outermost policy, whose events are the connection's whole life.
+
+        A nested policy's are told only of what that policy refuses.
+        """
         if self.policies and (sinks := self.policies[0].events):
             subject = subject_hash(self.identity.subject)
             emit(sinks, Event(kind, reason, self.identity.scheme, subject, self.id, seconds))
 
     def release(self) -> None:
-        """Leave nothing behind: no registry entry, no timer."""
+        """Leave nothing behind: no registry entry, no timer, no task."""
         self.lease.release()
+        if self._warning is not None and not self.loop.is_closed():
+            self._warning.cancel()
         if self._admitted_at is not None:
             began, self._admitted_at = self._admitted_at, None
             self.emit(EventKind.CLOSED, self._ended.refusal.reason if self._ended else None, self._clock() - began)
@@ -162,9 +171,10 @@ class Connection:
             self.release()
 
     def warn(self, text: str) -> None:
-        """Send the client a message that is not the application's."""
-        if self._wire.phase is Phase.OPEN and self.answer is None:
-            self._warning = self.loop.create_task(bounded(self._send, [{"type": "websocket.send", "text": text}]))
+        """Send the client of an accepted connection a message that is not the application's."""
+        if self._warning is not None:
+            self._warning.cancel()
+        self._warning = self.loop.create_task(bounded(self._send, [{"type": "websocket.send", "text": text}]))
 
     def expire(self, reason: Reason) -> None:
         """Close the connection now; on its own event loop only."""
@@ -204,27 +214,19 @@ class Connection:
 
     # Before the application runs
 
-    def take(self, allow: Allow, policy: Policy, position: int, since: float, *, waited: bool) -> Standing | Reason:
-        """Belong to an identity for as long as it and the policy say, unless it was revoked meanwhile. See `Lease.take`."""
-        standing = self.lease.take(allow, policy.connections, position, since, waited=waited)
-        if standing is Standing.GOOD:
-            self.lease.limit(policy.max_lifetime, policy.expiry_warning)
-            if self.answer is not None and allow.scheme is not None and isinstance(allow.scheme.location, Subprotocol):
-                self.answer.marker = allow.scheme.location.marker
-        return standing
-
-    def admitted(self, policy: Policy, checks: Iterable[Rechecks]) -> None:
-        """A policy has let it in, and from now on has it looked at again."""
+    def admitted(self, policy: Policy, scheme: SecurityScheme | None, seconds: float) -> None:
+        """A policy has let it in, by this scheme. It took so many seconds to decide."""
         self.policies.append(policy)
+        if self.answer is not None and scheme is not None and isinstance(scheme.location, Subprotocol):
+            self.answer.marker = scheme.location.marker
         if self._admitted_at is None:
             self._admitted_at = self._clock()
-        if policy.recheck_every is not None:
-            self.lease.recheck(checks, policy.recheck_every)
+            self.emit(EventKind.ACCEPTED, seconds=seconds)
 
-    def refresh_scope(self, before: Identity) -> None:
-        """Let the application's scope say who this is now, in place of `before`."""
-        if self._scope is not None:
-            refresh(self._scope, self.identity, before)
+    def refresh_scopes(self, before: Identity) -> None:
+        """Let them say who this is now, in place of `before`."""
+        for scope in self.scopes:
+            refresh(scope, self.identity, before)
 
     @property
     def delivery(self) -> Delivery:
@@ -255,10 +257,11 @@ class Connection:
 
     async def run(self, application: ASGIApp, scope: Scope) -> None:
         """Run the application to its end. What it raises because the connection was ended goes no further."""
-        self._scope = scope
+        self.scopes = (scope,)
         try:
             await self._running.finish(application(scope, self.receive, self.send))
             if self.answer is not None and self.answer.is_accepted:  # it gave none, which a server refuses
+                self.release()
                 await self.refuse(self.delivery.refusal(Reason.FORBIDDEN))
         except Exception as error:
             if self._ended is None or not comes_of_the_end(error):
@@ -331,10 +334,11 @@ class Connection:
 
     async def _look(self) -> Ended | None:
         """Look at the clock too: where an application starves the event loop, no timer fires."""
-        if self._ended is None and self._clock() >= self.lease.deadline:
+        while self._ended is None and self._clock() >= self.lease.deadline:
             held = self.lease.pass_deadline()
-            if held is not None:
-                await asyncio.wait({held})
+            if held is None:
+                break
+            await asyncio.wait({held})
         return self._ended
 
     async def _send_answer(self, answer: Answer, message: Message) -> None:
@@ -343,6 +347,7 @@ class Connection:
         if is_accept:
             self.answer = self.handshake = self.server_scope = None
         if isinstance(delivered, Refusal):
+            self.release()  # first: it is over because the application says so, and not wsauth
             await self.refuse(delivered)
         elif delivered is None:
             return

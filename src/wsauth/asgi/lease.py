@@ -1,7 +1,8 @@
 """Whose a connection is, until when, and who is asked whether that still holds.
 
 The end is the earliest of what the identity says (by the wall clock) and what the policies allow (by the loop's). Looking
-again may move the first of them, never the second.
+again may move the first of them, never the second. At the first, where a store vouches for the identity, everything is
+held for a moment and the store asked: a session that was used meanwhile lives longer.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from wsauth.asgi.agenda import Agenda
 from wsauth.core.identity import Identity
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from wsauth.core.decision import Allow
     from wsauth.core.expiry_warning import ExpiryWarning
     from wsauth.core.scheme import SecurityScheme
+    from wsauth.policy import Policy
     from wsauth.revocation.connections import Connections
 
 logger = logging.getLogger("wsauth")
@@ -33,28 +33,33 @@ logger = logging.getLogger("wsauth")
 NEVER = float("inf")
 HOLD = 2.0  # seconds that everything waits at the deadline, while the store is asked for a later one
 SOON = 0.5  # seconds after which a client is warned of an end that is nearer than the warning should be
+SAME = 1.0  # seconds that a deadline may move without another warning
+
+_LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
 
 
 class Lease:
-    """`deadline` is in the loop's time, and `reason` is what the connection ends with then.
+    """`deadline` is in the loop's time: from then on nothing is delivered, in either direction.
 
     `since` is when the verification began, by the log's clock, and `position` the newest revocation at that moment.
     """
 
     __slots__ = (
+        "_announced",
         "_checks",
         "_held",
+        "_is_over",
         "_limit",
+        "_limit_reason",
         "_registries",
+        "_unanswered",
         "_wall",
-        "_warn_at",
         "_warning",
         "connection",
         "deadline",
         "identity",
         "loop",
         "position",
-        "reason",
         "scheme",
         "since",
     )
@@ -65,16 +70,18 @@ class Lease:
         self.since = 0.0
         self.position = 0
         self.deadline = NEVER
-        self.reason = Reason.EXPIRED
         self.connection = connection
         self.loop = loop
         self._wall = wall
         self._limit = NEVER
-        self._warn_at = NEVER
+        self._limit_reason = Reason.EXPIRED
         self._warning: ExpiryWarning | None = None
+        self._announced = NEVER  # the deadline that the client was warned of
         self._registries: tuple[Connections, ...] = ()
         self._checks: tuple[Rechecks, ...] = ()
         self._held: asyncio.Future[None] | None = None
+        self._unanswered: tuple[Rechecks, ...] = ()
+        self._is_over = False
 
     # Whose
 
@@ -99,30 +106,39 @@ class Lease:
         return all(registry.sight.trusts for registry in self._registries)
 
     def take(
-        self, allow: Allow, connections: Connections, position: int, since: float, *, waited: bool = False
+        self,
+        allow: Allow,
+        policy: Policy,
+        checks: Iterable[Rechecks],
+        position: int,
+        since: float,
+        *,
+        waited: bool = False,
     ) -> Standing | Reason:
         """Belong to an identity and register under it everywhere, without an await between, unless it was revoked meanwhile.
 
-        `position` and `since` were noted before the identity was verified; `waited` as in `Connections.open`.
+        From then on `checks` look at it. `position` and `since` were noted before the identity was verified; `waited` as in
+        `Connections.open`.
         """
-        if connections not in self._registries:
-            self._registries = (*self._registries, connections)
-        before = self.identity, self.scheme, self.position, self.since
-        # Before it can be found: whoever finds it must not judge it by what it was.
+        if self._is_over:
+            return Reason.GOING_AWAY
+        if policy.connections not in self._registries:
+            self._registries = (*self._registries, policy.connections)
+        before = self.identity, self.scheme, self.position, self.since, self._checks
+        # All of it before it can be found: whoever finds it must not judge it by what it was.
+        added = tuple(check for check in checks if check not in self._checks)
         self.identity, self.scheme, self.position, self.since = allow.identity, allow.scheme, position, since
+        self._checks += added
         for registry in self._registries:
             standing = registry.open(self, allow.identity, position, stateful=self.stateful, waited=waited)
             if standing is not Standing.GOOD:
-                self.identity, self.scheme, self.position, self.since = before
+                self.identity, self.scheme, self.position, self.since, self._checks = before
                 return standing
+        for check in added:  # where two policies name the same, the outer one's interval holds
+            check.add(self, policy.recheck_every or NEVER)
+        self._warning = policy.expiry_warning or self._warning
+        self.limit(policy.max_lifetime)
         return Standing.GOOD
-
-    def recheck(self, checks: Iterable[Rechecks], every: float) -> None:
-        """Be looked at every so many seconds. The first policy's interval holds where two name the same rechecker."""
-        for check in checks:
-            if check not in self._checks:
-                self._checks = (*self._checks, check)
-                check.add(self, every)
 
     def renew(self, identity: Identity) -> Reason | None:
         """Take the identity as it stands now. Returns why the connection must end instead, where it must."""
@@ -132,15 +148,12 @@ class Lease:
                 "connection %s: its re-check answered another subject; it never changes hands", self.connection.id
             )
             return Reason.REVOKED
-        if identity is not before:
-            self.identity = replace(identity, scheme=before.scheme)
-            for registry in self._registries:
-                registry.move(self, self.identity)
-            self.connection.refresh_scope(before)
-        if identity.expires_at != before.expires_at or self._held is not None:
+        self.identity = replace(identity, scheme=before.scheme)
+        for registry in self._registries:
+            registry.move(self, self.identity)
+        self.connection.refresh_scopes(before)
+        if identity.expires_at != before.expires_at:
             self._arm()
-        if self._held is not None and self.loop.time() < self.deadline:
-            self._let_go()
         return None
 
     # Ending it, from any thread
@@ -151,100 +164,124 @@ class Lease:
 
     def stop(self, reason: Reason) -> None:
         """Deliver nothing from now on, in either direction: the deadline has passed. An `end` must follow."""
-        self.reason = reason
+        self._limit_reason = reason
         self._limit = self.deadline = -NEVER
 
     def end_in(self, seconds: float, reason: Reason) -> None:
         """Close the connection in `seconds`, with a warning where its policy has one, unless it ends earlier."""
-        self._soon(self._end_in, seconds, reason)
+        self._soon(self.limit, seconds, reason)
 
-    def look_again(self, within: float = 0.0) -> None:
+    def look_again(self, within: float = 0.0, after: float = 0.0) -> None:
         """Have whoever can be asked say at a random moment of so many seconds whether the identity still holds."""
-        self._soon(self._look, within)
+        self._soon(self._look, within, after)
 
     def _soon(self, function: Callable[..., object], *arguments: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed, and every connection of it
+        try:
             self.loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:  # the loop is closed, and every connection of it
+            self.connection.release()
 
-    def _end_in(self, seconds: float, reason: Reason) -> None:
-        when = self.loop.time() + seconds
-        if when < self.deadline:
-            self._limit, self.reason = when, reason
-            self._arm()
-
-    def _look(self, within: float = 0.0) -> None:
+    def _look(self, within: float = 0.0, after: float = 0.0) -> None:
         for check in self._checks:
-            check.look(self, within)
+            check.look(self, within, after)
 
     # Until when
 
-    def limit(self, seconds: float, warning: ExpiryWarning | None) -> None:
-        """End in `seconds` at the latest, with a warning. Of several limits the earliest holds."""
-        self._limit = min(self._limit, self.loop.time() + seconds)
-        self._warning = warning or self._warning
+    def limit(self, seconds: float, reason: Reason = Reason.EXPIRED) -> None:
+        """End in `seconds` at the latest. Of several limits the earliest holds."""
+        when = self.loop.time() + seconds
+        if when < self._limit:
+            self._limit, self._limit_reason = when, reason
         self._arm()
 
     def pass_deadline(self) -> asyncio.Future[None] | None:
         """The deadline is over: end, or hold everything until the store was asked for a later one, and return that."""
         if self._held is None:
-            if not self._may_be_later():
-                self.connection.expire(self.reason)
+            own = self.deadline < self._limit  # of the identity, rather than of a limit or a revocation
+            if not (own and self.stateful and self._checks):
+                self._expire()
                 return None
             self._held = self.loop.create_future()
-            _agenda(self.loop).set(self, self.loop.time() + HOLD)
+            self._unanswered = self._checks
+            _agenda(self.loop).set(self, min(self._limit, self.loop.time() + HOLD))
             self._look()
         return self._held
 
+    def answered(self, check: Rechecks) -> None:
+        """Somebody has answered, and what was to be learned of it is learned. Without a later end it is over."""
+        self._unanswered = tuple(other for other in self._unanswered if other is not check)
+        if self._held is not None and not self._unanswered:
+            self._expire()
+
     def release(self) -> None:
         """Leave nothing behind: no deadline, no registry entry, no re-check."""
-        _agenda(self.loop).discard(self)
+        self._is_over = True
+        agenda = _agendas.get(self.loop)
+        if agenda is not None:
+            agenda.discard(self)
+            if not agenda:
+                del _agendas[self.loop]
         for registry in self._registries:
             registry.close(self)
         for check in self._checks:
             check.discard(self)
-        self._registries, self._checks = (), ()
+        self._registries = self._checks = ()
         self._let_go()
 
-    def _arm(self) -> None:
-        """Compute the deadline from what is known now, and see to it that it is kept."""
-        now = self.loop.time()
-        expires_at = self.identity.expires_at
-        # Compared first: an int may be too big to subtract a float from.
-        expires = NEVER if expires_at is None or expires_at > _LATEST else now + (expires_at - self._wall())
-        self.deadline = min(self._limit, expires)
-        self._warn_at = NEVER
-        if self._warning is not None:
-            self._warn_at = max(now + SOON, self.deadline - self._warning.before * random.uniform(1.0, 1.2))  # noqa: S311
-        _agenda(self.loop).set(self, min(self.deadline, self._warn_at))
+    def _expire(self) -> None:
+        self.connection.expire(Reason.EXPIRED if self.deadline < self._limit else self._limit_reason)
 
-    def _may_be_later(self) -> bool:
-        """Whether the store may have moved the end: it is the identity's own, and not that of a limit or a revocation."""
-        return (
-            self.stateful and self.can_look_again and self.reason is Reason.EXPIRED and self.loop.time() < self._limit
-        )
+    def _arm(self) -> None:
+        """Compute the deadline from what is known now, and see to it that it is kept, with a warning before."""
+        if self._is_over:
+            return
+        now = self.loop.time()
+        self.deadline = min(self._limit, self._expires(now))
+        if self._held is not None:
+            if now >= self.deadline:
+                return  # the others may still know of a later one
+            self._let_go()
+        due = self.deadline
+        if self._warning is not None and abs(due - self._announced) > SAME:
+            before = self._warning.before * random.uniform(1.0, 1.2)  # noqa: S311 - no secret
+            due = min(due, max(now + SOON * random.uniform(1.0, 2.0), due - before))  # noqa: S311
+        _agenda(self.loop).set(self, due)
+
+    def _expires(self, now: float) -> float:
+        """When the identity expires, in the loop's time."""
+        expires_at = self.identity.expires_at
+        if expires_at is None:
+            return NEVER
+        return now + (
+            min(max(expires_at, 0), _LATEST) - self._wall()
+        )  # bounded first: an int may be too big for a float
 
     def _let_go(self) -> None:
-        if self._held is not None and not self._held.done():
+        if self._held is not None and not self._held.done() and not self.loop.is_closed():
             self._held.set_result(None)
         self._held = None
 
-    def _come_due(self) -> None:
-        now = self.loop.time()
-        if now >= self.deadline:
-            if self._held is not None:
-                self.connection.expire(self.reason)
-            else:
-                self.pass_deadline()
+    def _come_due(self, now: float) -> None:
+        if now < self.deadline:
+            self._warn(now)
+        elif self._held is None:
+            self.pass_deadline()
         else:
-            self._warn_at = NEVER
-            _agenda(self.loop).set(self, self.deadline)
-            if self._warning is not None:
-                self.connection.warn(self._warning.text(max(1, int(self.deadline - now))))
+            self._expire()
+
+    def _warn(self, now: float) -> None:
+        if not self.connection.is_accepted:
+            _agenda(self.loop).set(self, min(self.deadline, now + SOON))
+            return
+        self._announced = self.deadline
+        _agenda(self.loop).set(self, self.deadline)
+        if self._warning and (text := self._warning.message(max(1, int(self.deadline - now)))) is not None:
+            self.connection.warn(text)
 
     @staticmethod
-    def come_due(leases: Iterable[Lease]) -> None:
+    def come_due(leases: Iterable[Lease], now: float) -> None:
         for lease in leases:
-            lease._come_due()
+            lease._come_due(now)
 
     @staticmethod
     def clock_jumped(leases: Iterable[Lease]) -> None:
@@ -252,8 +289,7 @@ class Lease:
             lease._arm()
 
 
-_LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
-_agendas: WeakKeyDictionary[asyncio.AbstractEventLoop, Agenda[Lease]] = WeakKeyDictionary()
+_agendas: dict[asyncio.AbstractEventLoop, Agenda[Lease]] = {}  # of loops with live connections
 
 
 def _agenda(loop: asyncio.AbstractEventLoop) -> Agenda[Lease]:

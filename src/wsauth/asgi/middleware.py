@@ -9,10 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wsauth.asgi import log
+from wsauth.asgi.callback import Callback
 from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
-from wsauth.asgi.rechecks import Callback, Rechecks
+from wsauth.asgi.rechecks import Rechecks
 from wsauth.asgi.refusal import Delivery
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
@@ -58,7 +59,7 @@ class WebSocketAuthMiddleware:
         self.app = app
         self.policy = policy
         self._clock = clock
-        self._callback = Callback(policy.recheck) if isinstance(policy, Policy) and policy.recheck else None
+        self._callback = Callback.of(policy) if isinstance(policy, Policy) else None
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
         self._path_routing = getattr(app, "_path_routing", False)  # Channels' URLRouter asks whether a route goes on
         self._has_warned = False
@@ -107,8 +108,10 @@ class WebSocketAuthMiddleware:
                 return
             if connection.identity is outer:
                 scope = without_credentials(scope, connection)
+                connection.scopes += (scope,)
             else:
                 scope = for_application(scope, connection)
+                connection.scopes = (scope,)
         await self.app(scope, receive, send)
 
     async def _admit(self, connection: Connection, policy: Policy) -> bool:
@@ -126,9 +129,7 @@ class WebSocketAuthMiddleware:
             _emit_denied(policy, decision, seconds, incident)
             await connection.refuse(connection.delivery.refusal(decision.reason, incident, decision.retry_after))
             return False
-        connection.admitted(policy, self._checks_of(decision.scheme))  # not before: who asks again is decided again
-        if connection.policies[0] is policy:
-            connection.emit(EventKind.ACCEPTED, seconds=seconds)
+        connection.admitted(policy, decision.scheme, seconds)  # not before: who asks again is decided again
         return True
 
     async def _decide(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision | None:
@@ -147,53 +148,51 @@ class WebSocketAuthMiddleware:
 
     async def _narrow(self, connection: Connection, policy: Policy, handshake: Handshake) -> Decision:
         """Decide about the outer identity. Its verifier is not asked again, so what was revoked since counts."""
-        decision = await policy.narrow(connection.identity, connection.scheme, handshake)
-        if isinstance(decision, Deny):
-            return decision
-        revoked = Deny(Reason.REVOKED, "revoked since the outer policy verified it", decision.identity.scheme)
-        settled = self._settle(
-            connection, policy, decision, connection.lease.position, connection.lease.since, waited=True
-        )
-        return settled if isinstance(settled, Decision) else revoked
+        decide = partial(policy.narrow, connection.identity, connection.scheme, handshake)
+        return await self._open(connection, policy, decide, (connection.lease.position, connection.lease.since))
 
-    async def _open(self, connection: Connection, policy: Policy, decide: Decide) -> Decision:
-        """Decide, until no revocation came meanwhile that the verifier may not have seen."""
+    async def _open(
+        self, connection: Connection, policy: Policy, decide: Decide, verified: tuple[int, float] | None = None
+    ) -> Decision:
+        """Decide, until no revocation came meanwhile that the verifier may not have seen; then register the connection.
+
+        `verified` is the position and the time when it was verified, where `decide` does not do that.
+        """
         connections = policy.connections
         connections.sight.look()
         waited = False
         for _ in range(MAX_LOOKS):
-            position, since = connections.position, connections.now()
+            position, since = verified or (connections.position, connections.now())
             decision = await decide()
             if isinstance(decision, Deny):
                 return decision
-            settled = self._settle(connection, policy, decision, position, since, waited=waited)
-            if isinstance(settled, Decision):
-                return settled
-            if settled is Standing.BLIND:
+            scheme = decision.identity.scheme
+            if not self._lives(decision.identity):
+                return Deny(Reason.EXPIRED, "the identity has expired", scheme)
+            checks = self._checks(policy, decision.scheme)
+            standing = connection.lease.take(decision, policy, checks, position, since, waited=waited)
+            if standing is Standing.GOOD:
+                return decision
+            if isinstance(standing, Reason):
+                return Deny(standing, "revoked, blocked or going away", scheme)
+            if standing is Standing.LOOK_AGAIN and verified:
+                return Deny(Reason.REVOKED, "revoked since the outer policy verified it", scheme)
+            if standing is Standing.BLIND:
                 if waited:
-                    return Deny(Reason.UNAVAILABLE, "the revocation log is out of reach", decision.identity.scheme)
+                    return Deny(Reason.UNAVAILABLE, "the revocation log is out of reach", scheme)
                 await connections.sight.catch_up()
                 waited = True
         return Deny(Reason.UNAVAILABLE, "revoked again and again during the handshake")
 
-    def _settle(
-        self, connection: Connection, policy: Policy, allow: Allow, position: int, since: float, *, waited: bool
-    ) -> Decision | Standing:
-        """Register the connection and arm its deadline, or say what was revoked or has expired, or why to look again."""
-        if not self._lives(allow.identity):
-            return Deny(Reason.EXPIRED, "the identity has expired", allow.identity.scheme)
-        standing = connection.take(allow, policy, position, since, waited=waited)
-        if isinstance(standing, Reason):
-            return Deny(standing, "revoked, blocked or going away", allow.identity.scheme)
-        return allow if standing is Standing.GOOD else standing
-
     def _lives(self, identity: Identity) -> bool:
         return identity.expires_at is None or identity.expires_at > self._clock()
 
-    def _checks_of(self, scheme: SecurityScheme | None) -> tuple[Rechecks, ...]:
+    def _checks(self, policy: Policy, scheme: SecurityScheme | None) -> list[Rechecks]:
         """Return whoever is to be asked again about an identity that this scheme proved."""
+        if policy.recheck_every is None:
+            return []
         recheckers = (scheme.rechecker if scheme is not None else None, self._callback)
-        return tuple(Rechecks.of(rechecker) for rechecker in recheckers if rechecker is not None)
+        return [Rechecks.of(rechecker) for rechecker in recheckers if rechecker is not None]
 
     def _warn_of_copies(self, scope: Scope, policy: Policy) -> None:
         """Say once that a router further out keeps query credentials in the scope that the server logs."""

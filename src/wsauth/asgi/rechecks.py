@@ -7,15 +7,16 @@ be confirmed for `UNCONFIRMED` seconds beyond its interval is closed.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import logging
+import math
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from wsauth.asgi.agenda import Agenda
+from wsauth.asgi.callback import AT_ONCE, Callback
+from wsauth.asgi.log import one_line
+from wsauth.asgi.running import is_cancelled
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.events import EventKind
 from wsauth.core.identity import Identity
@@ -32,6 +33,7 @@ TIMEOUT = 10.0  # seconds for one batch
 RETRY = 10.0  # seconds until a look that failed is tried again
 UNCONFIRMED = 60.0  # seconds that a connection is kept while it cannot be confirmed
 SPREAD = 0.2  # of the interval, earlier or later
+MOMENTS = 16  # in which random looks gather: what would come one by one comes in batches
 
 
 class Rechecks:
@@ -41,16 +43,17 @@ class Rechecks:
     def of(cls, rechecker: Rechecker) -> Rechecks:
         """Return that of the running loop."""
         loop = asyncio.get_running_loop()
-        theirs = _of_loops.setdefault(loop, {})
-        return theirs.setdefault(id(rechecker), cls(rechecker, loop))
+        found = _in_use.get((loop, id(rechecker)))
+        return cls(rechecker, loop) if found is None else found
 
     def __init__(self, rechecker: Rechecker, loop: asyncio.AbstractEventLoop) -> None:
         self._rechecker = rechecker  # which also keeps its id from being another's
         self._loop = loop
+        self._batch = AT_ONCE if isinstance(rechecker, Callback) else BATCH
         self._agenda: Agenda[Lease] = Agenda(loop, self._start)
         self._intervals: dict[Lease, float] = {}
         self._failing_since: dict[Lease, float] = {}
-        self._waiting: deque[Lease] = deque()
+        self._waiting: dict[Lease, None] = {}  # in order
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -58,115 +61,124 @@ class Rechecks:
 
     def add(self, lease: Lease, every: float) -> None:
         """Look at a connection every so many seconds, give or take a fifth."""
+        _in_use[self._loop, id(self._rechecker)] = self
         self._intervals[lease] = every
         self._set(lease)
 
     def discard(self, lease: Lease) -> None:
+        """Look at a connection no more. With the last one everything goes."""
         self._agenda.discard(lease)
-        self._failing_since.pop(lease, None)
-        self._intervals.pop(lease, None)
+        for held in (self._waiting, self._failing_since, self._intervals):
+            held.pop(lease, None)
         if not self._intervals:
-            _of_loops.get(self._loop, {}).pop(id(self._rechecker), None)
+            _in_use.pop((self._loop, id(self._rechecker)), None)
+            if self._task is not None and not self._loop.is_closed():
+                self._task.cancel()
 
-    def look(self, lease: Lease, within: float = 0.0) -> None:
-        """Look at a connection at a random moment of so many seconds, again where a look is under way."""
+    def look(self, lease: Lease, within: float = 0.0, after: float = 0.0) -> None:
+        """Look at a connection at a random moment of `within` seconds, again where a look is under way."""
         if lease in self._intervals:
-            when = self._loop.time() + random.uniform(0, within)  # noqa: S311 - no secret
-            self._agenda.set(lease, min(when, self._agenda.moment(lease)))
+            self._agenda.set(lease, min(self._moment(after, after + within), self._agenda.moment(lease)))
 
     def _set(self, lease: Lease) -> None:
         """Sooner than usual where something is amiss: a look that failed, or a log that is out of reach."""
         seconds = self._intervals[lease]
         if lease in self._failing_since or not lease.sees_its_logs:
             seconds = min(seconds, RETRY)
-        self._agenda.set(lease, self._loop.time() + seconds * random.uniform(1 - SPREAD, 1 + SPREAD))  # noqa: S311
+        self._agenda.set(lease, self._moment(seconds * (1 - SPREAD), seconds * (1 + SPREAD)))
 
-    def _start(self, due: list[Lease]) -> None:
-        self._waiting.extend(due)
+    def _moment(self, least: float, most: float) -> float:
+        """Return a random moment from `least` to `most` seconds from now, which others share."""
+        now, grain = self._loop.time(), (most - least) / MOMENTS
+        when = now + random.uniform(least, most - grain)  # noqa: S311 - no secret
+        return math.ceil(when / grain) * grain if grain > 1e-3 else when
+
+    def _start(self, due: list[Lease], now: float) -> None:
+        self._waiting.update(dict.fromkeys(due))
         if self._task is None:
-            # In a context of its own: that of the connection which happened to come first is none of the others' business.
-            self._task = self._loop.create_task(self._work(), context=contextvars.Context())
+            self._task = self._loop.create_task(self._work())
 
     async def _work(self) -> None:
         """One batch after the other: a store that is slow is not asked twice at once."""
         try:
             while self._waiting:
-                await self._look([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
+                await self._look(list(islice(self._waiting, self._batch)))
         finally:
             self._task = None
 
     async def _look(self, batch: list[Lease]) -> None:
+        for lease in batch:  # from here on, whoever is in either has been asked for anew
+            del self._waiting[lease]
+            self._agenda.discard(lease)
         began = self._loop.time()
-        findings = await self._ask([lease.identity for lease in batch])
+        asked = [lease.identity for lease in batch]
+        try:
+            findings = await self._ask(asked)
+        except VerifierUnavailable as error:
+            logger.error("%s cannot re-check: %s", type(self._rechecker).__name__, one_line(error.detail))
+            batch += self._waiting  # nor would it answer about them, and each may have to wait as long
+            self._waiting.clear()
+            asked, findings = [lease.identity for lease in batch], [error] * len(batch)
         took = self._loop.time() - began
-        for lease, finding in zip(batch, findings, strict=True):
-            if lease in self._intervals:
-                self._conclude(lease, finding, took)
+        try:
+            for lease, identity, finding in zip(batch, asked, findings, strict=True):
+                if lease in self._intervals:
+                    self._conclude(lease, identity, finding, took)
+        finally:  # whatever becomes of this look, there is a next one
+            for lease in batch:
+                if lease in self._intervals and lease not in self._agenda:
+                    self._set(lease)
 
-    async def _ask(self, identities: list[Identity]) -> Sequence[Finding]:
+    async def _ask(self, identities: list[Identity]) -> list[Finding]:
+        """Return one finding for each. Raises VerifierUnavailable where the rechecker cannot be asked about anybody."""
         try:
             async with asyncio.timeout(TIMEOUT):
-                findings = await self._rechecker.recheck(identities)
+                findings = list(await self._rechecker.recheck(identities))
+        except VerifierUnavailable:
+            raise
+        except TimeoutError:
+            raise VerifierUnavailable(f"no answer within {TIMEOUT:.0f} s") from None
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled():
+                raise
+            detail = f"raised {type(error).__name__}"
+        else:
             if len(findings) == len(identities):
                 return findings
             detail = f"{len(findings)} findings for {len(identities)} identities"
-        except VerifierUnavailable as error:
-            detail = error.detail
-        except TimeoutError:
-            detail = f"no answer within {TIMEOUT:.0f} s"
-        except Exception as error:
-            detail = f"raised {type(error).__name__}"
         logger.error("%s cannot re-check: %s", type(self._rechecker).__name__, detail)
         return [VerifierUnavailable(detail)] * len(identities)
 
-    def _conclude(self, lease: Lease, finding: Finding, took: float) -> None:
-        now = self._loop.time()
-        if isinstance(finding, Identity):
-            self._failing_since.pop(lease, None)
-            reason = lease.renew(finding)
-        elif isinstance(finding, InvalidCredentials):
-            logger.info("connection %s holds no longer: %s", lease.connection.id, finding.detail)
-            reason = finding.reason
-        else:
-            since = self._failing_since.setdefault(lease, now)
-            reason = Reason.UNAVAILABLE if now - since >= UNCONFIRMED and not lease.is_trusted_blindly else None
+    def _conclude(self, lease: Lease, asked: Identity, finding: Finding, took: float) -> None:
+        reason = self._judge(lease, asked, finding)
         lease.connection.emit(EventKind.RECHECKED, reason, took)
         if reason is not None:
             lease.end(reason)
-        elif lease not in self._agenda:  # else somebody has asked for another look meanwhile
-            self._set(lease)
+        elif lease not in self._waiting and lease not in self._agenda:  # nobody has asked for another look meanwhile
+            lease.answered(self)
+
+    def _judge(self, lease: Lease, asked: Identity, finding: Finding) -> Reason | None:
+        """Take in a finding about the identity that was asked about. Returns why the connection must end, where it must."""
+        if isinstance(finding, InvalidCredentials):
+            logger.info("connection %s holds no longer: %s", lease.connection.id, one_line(finding.detail))
+            return finding.reason
+        if isinstance(finding, Identity):
+            self._failing_since.pop(lease, None)
+            if finding is asked:
+                return None
+            if lease.identity is asked:
+                return lease.renew(finding)
+            self.look(lease)  # another rechecker has changed it meanwhile, and this one must not undo that
+            return None
+        if not isinstance(finding, VerifierUnavailable):
+            who = type(self._rechecker).__name__
+            logger.error("%s answered a %s, which is no finding", who, type(finding).__name__)
+        now = self._loop.time()
+        since = self._failing_since.setdefault(lease, now)
+        if now - since < UNCONFIRMED or lease.is_trusted_blindly:
+            return None
+        logger.info("connection %s could not be confirmed for %.0f s", lease.connection.id, now - since)
+        return Reason.UNAVAILABLE
 
 
-class Callback:
-    """`Policy(recheck=...)`, asked about each connection by itself, a few at a time."""
-
-    AT_ONCE = 10
-
-    def __init__(self, function: Callable[[Identity], Awaitable[Identity | None]]) -> None:
-        self._function = function
-
-    async def recheck(self, identities: Sequence[Identity]) -> Sequence[Finding]:
-        turns = asyncio.Semaphore(self.AT_ONCE)
-
-        async def ask(identity: Identity) -> Finding:
-            async with turns:
-                return await self._ask(identity)
-
-        return await asyncio.gather(*map(ask, identities))
-
-    async def _ask(self, identity: Identity) -> Finding:
-        try:
-            answer = await self._function(identity)
-        except (InvalidCredentials, VerifierUnavailable) as error:
-            return error
-        except Exception as error:
-            logger.error("Policy.recheck raised %s", type(error).__name__)
-            return VerifierUnavailable(f"Policy.recheck raised {type(error).__name__}")
-        if isinstance(answer, Identity):
-            return answer
-        if answer is not None:
-            logger.error("Policy.recheck answered a %s, and only an Identity goes on", type(answer).__name__)
-        return InvalidCredentials("Policy.recheck answered no identity", Reason.REVOKED)
-
-
-_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Rechecks]] = WeakKeyDictionary()
+_in_use: dict[tuple[asyncio.AbstractEventLoop, int], Rechecks] = {}

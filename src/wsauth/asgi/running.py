@@ -46,6 +46,12 @@ class Running:
         task.cancel()
 
 
+def is_cancelled() -> bool:
+    """Whether the current task is to stop, where a CancelledError may as well come from what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def comes_of_the_end(error: BaseException | None) -> bool:
     """Whether an exception is our ConnectionEnded, or was raised because of it; of a group, whether each one was."""
     seen: set[int] = set()

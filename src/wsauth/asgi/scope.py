@@ -67,7 +67,7 @@ def for_application(scope: Scope, connection: Connection) -> dict[str, Any]:
     """Copy the scope for the application: the identity in, the credentials out."""
     child = without_credentials(scope, connection)
     identity = connection.identity
-    child["auth"] = _granted(identity)
+    child["auth"] = Granted(_names(identity))
     child["user"] = _user(identity)
     child.update(identity.scope)
     frameworks = {type(found): found for policy in connection.policies if (found := policy.framework) is not None}
@@ -79,15 +79,16 @@ def for_application(scope: Scope, connection: Connection) -> dict[str, Any]:
 
 def refresh(scope: MutableMapping[str, Any], identity: Identity, before: Identity) -> None:
     """Let the scope say what the identity says now, unless something was put there that finds that by itself."""
-    if isinstance(scope.get("auth"), Granted):
-        scope["auth"] = _granted(identity)
+    granted = scope.get("auth")
+    if isinstance(granted, Granted):
+        granted.scopes[:] = _names(identity)  # in place, for the copies that routers have made
     if scope.get("user") is _user(before):
         scope["user"] = _user(identity)
 
 
-def _granted(identity: Identity) -> Granted:
+def _names(identity: Identity) -> list[str]:
     authenticated = ["authenticated"] if identity.is_authenticated else []
-    return Granted([*authenticated, *sorted(identity.scopes)])
+    return [*authenticated, *sorted(identity.scopes)]
 
 
 def _user(identity: Identity) -> Any:

@@ -89,9 +89,10 @@ def check_is(setting: str, value: object, kind: type) -> None:
         raise ConfigurationError(f"Policy({setting}={value!r}): write {setting}={members}")
 
 
-def check_seconds(setting: str, value: object, most: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise ConfigurationError(f"Policy({setting}={value!r}): write seconds, above 0 and up to {most:.0f}")
+def check_seconds(setting: str, value: object, most: float, *, least: float = 0) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most or value == 0:
+        bounds = f"from {least:.0f} to {most:.0f}" if least else f"above 0 and up to {most:.0f}"
+        raise ConfigurationError(f"Policy({setting}={value!r}): write seconds, {bounds}")
 
 
 def check_count(setting: str, value: object) -> None:

@@ -18,6 +18,10 @@ from wsauth.revocation.selector import Whom
 
 logger = logging.getLogger("wsauth")
 
+# Seconds until the stores are asked again: what the same request still does comes first. Who changes their own password gets
+# a new session key after the user is saved, and is to reconnect with it rather than to log in.
+AFTER = 0.2
+
 _reported: set[str] = set()  # policies that could not be imported
 
 
@@ -40,7 +44,7 @@ def publish(verb: Verb, using: str | None, reason: Reason = Reason.REVOKED, **wh
 def _tell(connections: Connections, verb: Verb, reason: Reason, whom: Whom) -> None:
     try:
         if verb is Verb.RECHECK:
-            connections.recheck_now(**whom)
+            connections.recheck_now(after=AFTER, **whom)
         else:
             connections.revoke_now(reason=reason, **whom)
     except Exception as error:

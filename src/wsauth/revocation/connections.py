@@ -126,7 +126,7 @@ class Connections:
             self._outlast(identity)
         keys = self._registry.add(connection, identity)
         standing = self._standing(keys, identity, position, stateful)
-        if standing is Standing.GOOD and not self.sight.admits(stateful, waited):
+        if standing is Standing.GOOD and not self.sight.admits(stateful and connection.can_look_again, waited):
             standing = Standing.BLIND
         if standing is Standing.GOOD:
             self.sight.look()  # once more: the log and its watch may have gone to sleep while nobody was registered
@@ -137,6 +137,8 @@ class Connections:
     def move(self, connection: Live, identity: Identity) -> None:
         """Register a connection, if it still is, under its identity as it stands now."""
         before = self._registry.keys(connection)
+        if not connection.stateful:
+            self._outlast(identity)
         if before is None or before == keys_of(identity):
             return
         keys = self._registry.add(connection, identity)
@@ -176,9 +178,9 @@ class Connections:
         """
         return await self._publish(self._block(until, terms))
 
-    async def recheck(self, *, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
-        """Have the matching connections judged again by their store, at random moments of `spread` seconds."""
-        return await self._publish(self._recheck(spread, whom))
+    async def recheck(self, *, after: float = 0.0, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
+        """Have the matching connections judged again by their store, `after` so many seconds, spread over `spread` more."""
+        return await self._publish(self._recheck(after, spread, whom))
 
     def disconnect_now(self, **terms: Unpack[Terms]) -> Receipt:
         """Do what `disconnect` does, from any thread and without an event loop."""
@@ -192,9 +194,9 @@ class Connections:
         """Do what `block` does, from any thread and without an event loop."""
         return self._publish_now(self._block(until, terms))
 
-    def recheck_now(self, *, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
+    def recheck_now(self, *, after: float = 0.0, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
         """Do what `recheck` does, from any thread and without an event loop."""
-        return self._publish_now(self._recheck(spread, whom))
+        return self._publish_now(self._recheck(after, spread, whom))
 
     async def drain(self, over: float = 30.0) -> None:
         """Close every connection of this process as going away, spread over so many seconds, and let nobody in from now on.
@@ -213,13 +215,13 @@ class Connections:
 
     def enforce(self, record: Record) -> int:
         """End what the record ends; have judged again what a store can say more of. Returns how many it ended."""
+        after = max(0.0, record.at + record.after - self.now()) if record.after else 0.0
         ended: list[Live] = []
         for connection in self._registry.matching(record.match):
             if rules.ends(record, connection, self._issuer_ahead):
                 ended.append(connection)
             elif connection.can_look_again and record.verb is not Verb.DISCONNECT:
-                connection.look_again(record.spread)
-        after = max(0.0, record.at + record.after - self.now()) if record.after else 0.0
+                connection.look_again(record.spread, after)
         end_all(ended, record.reason, after=after, spread=record.spread)
         return len(ended)
 
@@ -247,14 +249,14 @@ class Connections:
         """Remember revocations as long as a token lives that lives longer than it was said."""
         if identity.expires_at is None:
             return
-        lives = min(identity.expires_at, _LATEST) - self._records.now()
+        lives = min(max(identity.expires_at, 0), _LATEST) - self._records.now()
         self._records.outlast(min(lives, _MOST), bears_session=identity.session_id is not None)
 
     def _block(self, until: float, terms: Terms) -> Draft:
         return Draft.of(Verb.BLOCK, terms, self._records, until=until, reason=Reason.FORBIDDEN)
 
-    def _recheck(self, spread: float, whom: Whom) -> Draft:
-        return Draft.of(Verb.RECHECK, {**whom, "spread": spread}, self._records)
+    def _recheck(self, after: float, spread: float, whom: Whom) -> Draft:
+        return Draft.of(Verb.RECHECK, {**whom, "after": after, "spread": spread}, self._records)
 
     async def _publish(self, draft: Draft) -> Receipt:
         return await self.log.publish(draft, draft.receipt)

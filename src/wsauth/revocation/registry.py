@@ -42,8 +42,8 @@ class Live(Protocol):
     def end_in(self, seconds: float, reason: Reason) -> None:
         """Close in so many seconds, or earlier where that was said."""
 
-    def look_again(self, within: float = 0.0) -> None:
-        """Have the identity judged anew at a random moment of so many seconds."""
+    def look_again(self, within: float = 0.0, after: float = 0.0) -> None:
+        """Have the identity judged anew `after` so many seconds, at a random moment of as many more as `within`."""
 
 
 class Registry:

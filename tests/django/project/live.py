@@ -28,5 +28,5 @@ class Live:
     def end_in(self, seconds: float, reason: Any) -> None:
         self.told.append(f"{reason.name} in {seconds:.0f} s")
 
-    def look_again(self, within: float = 0.0) -> None:
+    def look_again(self, within: float = 0.0, after: float = 0.0) -> None:
         self.told.append("look again")
