@@ -696,16 +696,6 @@ def test_the_interval_of_re_checks_is_from_a_second_to_a_day(every):
         Policy([], recheck_every=every)
 
 
-def test_a_recheck_that_is_never_called_is_refused():
-    """Turning re-checks off and naming one is a contradiction."""
-
-    async def recheck(identity):
-        return identity
-
-    with pytest.raises(ConfigurationError, match="never calls it"):
-        Policy([], recheck=recheck, recheck_every=None)
-
-
 @pytest.mark.parametrize("recheck", [lambda identity: identity, 60, "x"])
 def test_a_recheck_is_an_async_function_of_the_identity(recheck):
     """A plain one would block the loop, or never be awaited."""

@@ -53,7 +53,8 @@ class Policy:
     handshake itself. `max_lifetime` (seconds) ends every connection, however long its credential is valid.
     `recheck_every` (seconds) is how often those are asked again who can say that an identity holds no longer: stores of
     sessions and tokens, and `recheck`, an async function of the identity that returns the identity as it stands now, or
-    None to end its connections. None turns that off. `expiry_warning` lets the client know before the end.
+    None to end its connections. With `recheck_every=None` they are asked only when something is said to have changed, as by
+    `connections.recheck`, and while the log is out of reach. `expiry_warning` lets the client know before the end.
     `events` are told what happens, see `wsauth.core.events`.
     `subprotocols` are the names that wsauth may answer where it accepts before the application can.
     `max_pending` caps the sockets of this process that are accepted but not authenticated.
@@ -105,10 +106,6 @@ class Policy:
             require_async(self.recheck, "Policy(recheck=...)", ("identity",))
         if self.recheck_every is not None:
             settings.check_seconds("recheck_every", self.recheck_every, 86400, least=1)
-        elif self.recheck is not None:
-            raise ConfigurationError(
-                "Policy(recheck=..., recheck_every=None) never calls it; write recheck_every=60, or leave one of them out"
-            )
 
     @cached_property
     def explicit(self) -> tuple[SecurityScheme, ...]:
@@ -167,7 +164,13 @@ class Policy:
         return await self._conclude(Allow(identity, scheme), handshake)
 
     def judge_origin(self, handshake: Handshake) -> OriginVerdict:
-        """Ask the Origin rule. One that fails, or answers anything but a verdict, counts as a foreign origin."""
+        """Ask the Origin rule, once. One that fails, or answers anything but a verdict, counts as a foreign origin."""
+        verdict: OriginVerdict | None = handshake.judged.get(id(self.origins))
+        if verdict is None:
+            verdict = handshake.judged[id(self.origins)] = self._judge_origin(handshake)
+        return verdict
+
+    def _judge_origin(self, handshake: Handshake) -> OriginVerdict:
         try:
             verdict = self.origins.check(handshake)
         except Exception as error:

@@ -78,13 +78,13 @@ async def test_connections_of_one_policy_are_asked_about_together():
 
 
 async def test_who_cannot_be_asked_about_is_not():
-    """A plain token, a policy that turned it off, and one that only reports."""
+    """A plain token, and a policy that only reports."""
 
     class Token(Store):
         recheck = None
 
     store = Store(alice=None)
-    lives = [await let_in(store, recheck_every=None), await let_in(Token(alice=None))]
+    lives = [await let_in(Token(alice=None))]
     assert not any(live.connection.lease.can_look_again for live in lives)
     server, app = FakeServer(), Echo()
     task = server.start(WebSocketAuthMiddleware(app, ReportOnly(policy_of(store))), knocking())
@@ -95,6 +95,17 @@ async def test_who_cannot_be_asked_about_is_not():
     await asyncio.sleep(1000)
     assert store.asked == []
     await leave(*lives)
+
+
+async def test_without_an_interval_only_what_is_asked_for_is_looked_at():
+    """Turning the interval off does not turn off what is said to have changed."""
+    store = Store(alice=None)
+    live = await let_in(store, recheck_every=None)
+    await asyncio.sleep(10_000)
+    assert store.asked == []
+    live.connection.lease.look_again()
+    await live.over()
+    assert (len(store.asked), live.server.code) == (1, 4410)
 
 
 async def test_a_look_that_is_asked_for_comes_at_once():

@@ -63,6 +63,7 @@ class Connection:
         "_closing",
         "_connect",
         "_ended",
+        "_id",
         "_reader",
         "_receive",
         "_running",
@@ -73,7 +74,6 @@ class Connection:
         "_woken",
         "answer",
         "handshake",
-        "id",
         "lease",
         "loop",
         "policies",
@@ -90,7 +90,7 @@ class Connection:
         wire: Wire,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.id = secrets.token_hex(4)
+        self._id = ""
         self.policies: list[Policy] = []
         self.scopes: tuple[Scope, ...] = ()
         self.handshake: Handshake | None = handshake
@@ -115,6 +115,13 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self._wire.phase.value} of {self.identity!r}>"
+
+    @property
+    def id(self) -> str:
+        """A short name for logs and events."""
+        if not self._id:
+            self._id = secrets.token_hex(4)
+        return self._id
 
     @property
     def ended(self) -> bool:

@@ -215,6 +215,8 @@ class Lease:
 
     def release(self) -> None:
         """Leave nothing behind: no deadline, no registry entry, no re-check."""
+        if self._is_over:
+            return
         self._is_over = True
         agenda = _agendas.get(self.loop)
         if agenda is not None:

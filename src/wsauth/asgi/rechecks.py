@@ -60,7 +60,7 @@ class Rechecks:
         return len(self._intervals)
 
     def add(self, lease: Lease, every: float) -> None:
-        """Look at a connection every so many seconds, give or take a fifth."""
+        """Look at a connection every so many seconds, give or take a fifth; only when asked to where they are infinite."""
         _in_use[self._loop, id(self._rechecker)] = self
         self._intervals[lease] = every
         self._set(lease)
@@ -85,7 +85,8 @@ class Rechecks:
         seconds = self._intervals[lease]
         if lease in self._failing_since or not lease.sees_its_logs:
             seconds = min(seconds, RETRY)
-        self._agenda.set(lease, self._moment(seconds * (1 - SPREAD), seconds * (1 + SPREAD)))
+        when = math.inf if seconds == math.inf else self._moment(seconds * (1 - SPREAD), seconds * (1 + SPREAD))
+        self._agenda.set(lease, when)
 
     def _moment(self, least: float, most: float) -> float:
         """Return a random moment from `least` to `most` seconds from now, which others share."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wsauth.core.handshake import Handshake
+from wsauth.core.handshake import distinct_subprotocols
 from wsauth.core.locations import Query, offer_subprotocols, strip_lookalike_cookies
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ def without_credentials(scope: Scope, connection: Connection) -> dict[str, Any]:
     """
     child = dict(scope)
     strip_lookalike_cookies(child)
-    for scheme in (scheme for policy in connection.policies for scheme in policy.schemes):
-        if not scheme.ambient or connection.scheme not in (None, scheme):
-            scheme.strip(child)
+    decided = connection.scheme
+    for policy in connection.policies:
+        for scheme in policy.schemes:
+            if not scheme.ambient or (decided is not None and scheme != decided):
+                scheme.strip(child)
     answer = connection.answer
     assert answer is not None  # no policy decides after the application has accepted
     if answer.is_accepted:
@@ -59,7 +61,7 @@ def without_credentials(scope: Scope, connection: Connection) -> dict[str, Any]:
         extensions = child.get("extensions") or {}
         child["extensions"] = {name: value for name, value in extensions.items() if name != "websocket.http.response"}
     else:
-        answer.offered = Handshake.from_scope(child).subprotocols or ()  # the client's, without its credential
+        answer.offered = distinct_subprotocols(child)  # the client's, without its credential
     return child
 
 

@@ -32,6 +32,7 @@ class Handshake:
     subprotocols: tuple[str, ...] | None = field(default=(), repr=False)
     offered: tuple[str, ...] = field(default=(), repr=False)
     _lines: dict[bytes, list[bytes]] = field(init=False, repr=False, compare=False)  # the headers by their names
+    judged: dict[int, Any] = field(init=False, repr=False, compare=False, default_factory=dict)  # by id of Origin rule
 
     def __post_init__(self) -> None:
         lines: dict[bytes, list[bytes]] = {}
@@ -81,6 +82,12 @@ def offered_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:
     """
     lines = [bytes(value).decode("latin-1") for name, value in scope.get("headers", ()) if _is_offer(name)]
     return tuple([name.strip(" \t") for line in lines or scope.get("subprotocols") or () for name in line.split(",")])
+
+
+def distinct_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the offered subprotocols, none where they are no valid list."""
+    offered = offered_subprotocols(scope)
+    return offered if _are_distinct_tokens(offered) else ()
 
 
 def _is_offer(name: bytes) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.handshake import Handshake, is_token
+from wsauth.core.handshake import Handshake, is_token, offered_subprotocols
 from wsauth.core.location import MAX_SECRET, Location, credentials, is_visible, malformed, presents
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Header:
         return credentials(secret, f"header {self.name}")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        if presents(self, scope):
+        if has_header(scope, self._place[0]) and presents(self, scope):
             scope["headers"] = [pair for pair in scope["headers"] if bytes(pair[0]).lower() != self._place[0]]
 
 
@@ -179,8 +179,14 @@ class Cookie:
         strip_cookie(scope, self.name)
 
 
+def has_header(scope: MutableMapping[str, Any], name: bytes) -> bool:
+    return name in [bytes(key).lower() for key, _ in scope.get("headers", ())]
+
+
 def strip_cookie(scope: MutableMapping[str, Any], name: str) -> None:
     """Take one cookie out of a scope's Cookie lines; the others stay as they were sent."""
+    if not has_header(scope, b"cookie"):
+        return
     _keep_cookies(scope, lambda pair: pair.partition("=")[0].strip(" \t") != name)
 
 
@@ -189,9 +195,8 @@ def strip_lookalike_cookies(scope: MutableMapping[str, Any]) -> None:
 
     `read_cookie` does not, so the application would read another value than the one that was verified.
     """
-    if not any(
-        _ODD_SPACE.search(value) for name, value in scope.get("headers", ()) if bytes(name).lower() == b"cookie"
-    ):
+    cookies = [value for name, value in scope.get("headers", ()) if bytes(name).lower() == b"cookie"]
+    if not any(map(_ODD_SPACE.search, cookies)):
         return
     _keep_cookies(scope, lambda pair: "=" not in pair or (name := pair.partition("=")[0]).strip() == name.strip(" \t"))
 
@@ -258,7 +263,7 @@ class Subprotocol:
         return credentials(offered[after], "subprotocol")
 
     def strip(self, scope: MutableMapping[str, Any]) -> None:
-        if not presents(self, scope):
+        if not offered_subprotocols(scope) or not presents(self, scope):
             return
         offered = Handshake.from_scope(scope).subprotocols or ()  # not a list to choose from: nothing of it stays
         at = offered.index(self.marker) if offered else 0
