@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 PORT ?= 8000
 COVERAGE := --cov --cov-report=term:skip-covered # branches of src/; less than 95 % fails
 
-.PHONY: demo demo-fastapi test check lint format clean help
+.PHONY: demo demo-fastapi test check lint format bench bench-quick clean help
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -19,7 +19,7 @@ test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, th
 	$(PYTHON) -m pytest $(COVERAGE)
 
 check: lint ## what lint does, and the tests that need no server and no browser, with their branch coverage
-	$(PYTHON) -m pytest $(COVERAGE) --ignore tests/servers --ignore tests/wrapped --ignore tests/demo \
+	$(PYTHON) -m pytest $(COVERAGE) --ignore tests/servers --ignore tests/nodes --ignore tests/storm --ignore tests/wrapped --ignore tests/demo \
 		--ignore tests/panel/test_page.py
 
 lint: $(VENV)/.test ## ruff and mypy strict
@@ -31,6 +31,13 @@ format: $(VENV)/.test ## let ruff put everything in shape
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
+bench: $(VENV)/.bench ## wsauth beside what people use today: benchmarks/RESULTS.md, 20 minutes on a quiet machine
+	$(PYTHON) -m benchmarks
+	$(PYTHON) -m benchmarks.readme
+
+bench-quick: $(VENV)/.bench ## fail where wsauth has become slower, by ratio: under 3 minutes
+	$(PYTHON) -m benchmarks --quick
+
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .demo
 
@@ -38,8 +45,15 @@ $(VENV)/.demo: pyproject.toml scripts/venv
 	scripts/venv $(VENV) --editable '.[demo]'
 	touch $@
 
-$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium tests/referee/package-lock.json
+$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium scripts/redis tests/referee/package-lock.json
 	scripts/chromium
+	scripts/redis
 	cd tests/referee && npm ci --ignore-scripts --no-audit --no-fund
-	scripts/venv $(VENV) --editable '.[demo,jwks,simplejwt]' --group test --group check
+	scripts/venv $(VENV) --editable '.[demo,jwks,redis,simplejwt]' --group test --group check
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: pyproject.toml benchmarks/requirements.txt scripts/venv scripts/postgres scripts/redis
+	scripts/postgres
+	scripts/redis
+	scripts/venv $(VENV) --editable '.[django,jwt,fastapi]' -r benchmarks/requirements.txt
+	touch $@

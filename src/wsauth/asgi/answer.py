@@ -40,7 +40,7 @@ class Answer:
         """Return the message that the client gets, or a refusal to deliver to it, or None for nothing at all."""
         kind = message["type"]
         if kind == "websocket.accept":
-            return self._absorb(message, delivery) if self.is_accepted else self._accept(message)
+            return self._absorb(message, delivery) if self.is_accepted else self.accept(message)
         if kind in ("websocket.close", "websocket.http.response.start"):
             refusal = refusal_of(message, delivery)
             return refusal if self._is_ours(message, refusal, delivery) else message
@@ -48,7 +48,7 @@ class Answer:
             raise RuntimeError(f"the application must send websocket.accept or websocket.close first, not {kind}")
         return message
 
-    def _accept(self, message: Message) -> Message:
+    def accept(self, message: Message) -> Message:
         """Never answer what the client did not offer (RFC 6455 §4.2.2): it would fail the connection."""
         chosen = message.get("subprotocol")
         if chosen in self.offered or (chosen is not None and chosen == self.marker):

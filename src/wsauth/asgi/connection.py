@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from wsauth.asgi.answer import Answer
 from wsauth.asgi.ended import Ended
 from wsauth.asgi.lease import Lease
-from wsauth.asgi.refusal import Refusal, bounded
+from wsauth.asgi.refusal import Delivery, Refusal, bounded
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
 from wsauth.asgi.wire import Phase
@@ -33,7 +33,7 @@ from wsauth.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wsauth.asgi.refusal import Delivery
+    from wsauth.asgi.pending import Pending
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
     from wsauth.asgi.wire import Wire
     from wsauth.core.handshake import Handshake
@@ -62,6 +62,8 @@ class Connection:
         "_clock",
         "_closing",
         "_connect",
+        "_decides",
+        "_delivery",
         "_ended",
         "_id",
         "_reader",
@@ -88,6 +90,8 @@ class Connection:
         receive: Receive,
         connect: Message,
         wire: Wire,
+        policy: Policy,
+        pending: Pending,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._id = ""
@@ -102,6 +106,8 @@ class Connection:
         self._receive = receive
         self._connect: Message | None = connect
         self._wire = wire
+        self._decides = policy, pending
+        self._delivery: Delivery | None = None
         self._send = wire.send
         # What the loop's own clock is, without the call around it: it is read for every message.
         self._clock = time.monotonic if type(self.loop).time is asyncio.BaseEventLoop.time else self.loop.time
@@ -203,7 +209,7 @@ class Connection:
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""
         self._ended = Ended(refusal, self.loop)
-        self._closing = self.loop.create_task(self._wire.close(refusal))
+        self._closing = self.loop.create_task(self._wire.close(refusal, self.delivery))
         self.release()
         return self._closing
 
@@ -237,12 +243,14 @@ class Connection:
 
     @property
     def delivery(self) -> Delivery:
-        """How a refusal reaches this client."""
-        return self._wire.delivery
+        """How a refusal reaches this client, by the policy that decides at the moment."""
+        if self._delivery is None:
+            self._delivery = Delivery.to(self.handshake, self.server_scope, *self._decides)
+        return self._delivery
 
-    @delivery.setter
-    def delivery(self, delivery: Delivery) -> None:
-        self._wire.delivery = delivery
+    def decided_by(self, policy: Policy, pending: Pending) -> None:
+        """From now on this policy decides, and says how refusals are delivered."""
+        self._decides, self._delivery = (policy, pending), None
 
     async def accept_for_application(self, subprotocol: str | None) -> None:
         """Accept before the application exists, for a first message. Its own accept will be absorbed."""
@@ -349,8 +357,9 @@ class Connection:
         return self._ended
 
     async def _send_answer(self, answer: Answer, message: Message) -> None:
-        delivered = answer.to(message, self.delivery)
         is_accept = message["type"] == "websocket.accept"
+        is_usual = is_accept and not answer.is_accepted
+        delivered = answer.accept(message) if is_usual else answer.to(message, self.delivery)
         if is_accept:
             self.answer = self.handshake = self.server_scope = None
         if isinstance(delivered, Refusal):

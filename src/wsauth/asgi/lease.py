@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsauth")
 
 NEVER = float("inf")
+NOBODY = Identity.anonymous()
 HOLD = 2.0  # seconds that everything waits at the deadline, while the store is asked for a later one
 SOON = 0.5  # seconds after which a client is warned of an end that is nearer than the warning should be
 SAME = 1.0  # seconds that a deadline may move without another warning
@@ -65,7 +66,7 @@ class Lease:
     )
 
     def __init__(self, connection: Connection, loop: asyncio.AbstractEventLoop, wall: Callable[[], float]) -> None:
-        self.identity = Identity.anonymous()
+        self.identity = NOBODY
         self.scheme: SecurityScheme | None = None
         self.since = 0.0
         self.position = 0

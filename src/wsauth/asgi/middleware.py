@@ -14,7 +14,6 @@ from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
 from wsauth.asgi.rechecks import Rechecks
-from wsauth.asgi.refusal import Delivery
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
 from wsauth.core.decision import Allow, Decision, Deny
@@ -82,11 +81,10 @@ class WebSocketAuthMiddleware:
         handshake = Handshake.from_scope(scope)
         hide_from_server(scope, policy)
         self._warn_of_copies(scope, policy)
-        delivery = Delivery.to(handshake, scope, policy, self._pending)
         connect = await receive()
         if connect["type"] != "websocket.connect":
             return
-        connection = Connection(handshake, scope, receive, connect, Wire(send, delivery), self._clock)
+        connection = Connection(handshake, scope, receive, connect, Wire(send), policy, self._pending, self._clock)
         del handshake  # only the connection holds it, and only until the application accepts
         try:
             if await self._admit(connection, policy):
@@ -101,7 +99,7 @@ class WebSocketAuthMiddleware:
         if policy not in connection.policies:
             if connection.handshake is None or connection.server_scope is None:
                 raise RuntimeError("a nested policy cannot decide after the application has accepted the connection")
-            connection.delivery = Delivery.to(connection.handshake, scope, policy, self._pending)
+            connection.decided_by(policy, self._pending)
             hide_from_server(connection.server_scope, policy)
             outer = connection.identity
             if not await self._admit(connection, policy):

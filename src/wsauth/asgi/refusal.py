@@ -97,7 +97,10 @@ class Delivery:
     subprotocol: str | None = None
 
     @classmethod
-    def to(cls, handshake: Handshake, scope: Scope, policy: Policy, pending: Pending) -> Delivery:
+    def to(cls, handshake: Handshake | None, scope: Scope | None, policy: Policy, pending: Pending) -> Delivery:
+        """Return how to refuse this handshake; where it is accepted and gone, how to close the connection."""
+        if handshake is None or scope is None:
+            return cls(False, False, policy.refusals, policy.close_profile, pending)
         subprotocol = _acceptable(handshake, policy)
         page = (
             bool(handshake.header(b"origin"))

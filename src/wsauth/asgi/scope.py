@@ -48,19 +48,21 @@ def without_credentials(scope: Scope, connection: Connection) -> dict[str, Any]:
     middleware further in would read it, and give a token's connection somebody else's session.
     """
     child = dict(scope)
-    strip_lookalike_cookies(child)
+    handshake, answer = connection.handshake, connection.answer
+    assert handshake is not None  # no policy decides after the application has accepted
+    assert answer is not None
+    if handshake.header(b"cookie"):
+        strip_lookalike_cookies(child)
     decided = connection.scheme
     for policy in connection.policies:
         for scheme in policy.schemes:
             if not scheme.ambient or (decided is not None and scheme != decided):
                 scheme.strip(child)
-    answer = connection.answer
-    assert answer is not None  # no policy decides after the application has accepted
     if answer.is_accepted:
         offer_subprotocols(child, answer.offered)
         extensions = child.get("extensions") or {}
         child["extensions"] = {name: value for name, value in extensions.items() if name != "websocket.http.response"}
-    else:
+    elif handshake.offered:
         answer.offered = distinct_subprotocols(child)  # the client's, without its credential
     return child
 

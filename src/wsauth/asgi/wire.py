@@ -22,13 +22,12 @@ class Phase(Enum):
 
 
 class Wire:
-    """The server's `send` and how far it has come. `delivery` is how this client is refused."""
+    """The server's `send` and how far it has come."""
 
-    __slots__ = ("_accepting", "delivery", "phase", "send")
+    __slots__ = ("_accepting", "phase", "send")
 
-    def __init__(self, send: Send, delivery: Delivery) -> None:
+    def __init__(self, send: Send) -> None:
         self.send = send
-        self.delivery = delivery
         self.phase = Phase.CONNECTING
         self._accepting = asyncio.Lock()
 
@@ -38,19 +37,19 @@ class Wire:
         async with self._accepting:
             await self.send(message)
 
-    def close(self, refusal: Refusal) -> Coroutine[None, None, None]:
-        """Refuse the handshake, or close what is accepted, once: closed from now on, sent when awaited.
+    def close(self, refusal: Refusal, delivery: Delivery) -> Coroutine[None, None, None]:
+        """Refuse the handshake by this delivery, or close what is accepted; once: closed from now on, sent when awaited.
 
         Takes a few seconds at most and raises nothing.
         """
         before, self.phase = self.phase, Phase.CLOSED
-        return self._close(before, refusal)
+        return self._close(before, refusal, delivery)
 
-    async def _close(self, before: Phase, refusal: Refusal) -> None:
+    async def _close(self, before: Phase, refusal: Refusal, delivery: Delivery) -> None:
         if before is Phase.OPEN:
             await bounded(self._send_after_accept, [refusal.close()])
         elif before is Phase.CONNECTING:
-            await self.delivery.deliver(refusal, self.send)
+            await delivery.deliver(refusal, self.send)
 
     async def _send_after_accept(self, message: Message) -> None:
         """An accept may still be on its way, and a server takes no close before it is done."""

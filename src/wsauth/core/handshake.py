@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _TLS = ("https", "wss")
@@ -44,7 +44,7 @@ class Handshake:
     def from_scope(cls, scope: Mapping[str, Any]) -> Handshake:
         headers = tuple([(bytes(name).lower(), bytes(value)) for name, value in scope.get("headers", ())])
         client = scope.get("client")
-        offered = offered_subprotocols(scope)
+        offered = offered_subprotocols(scope) if scope.get("subprotocols") or _offers(headers) else ()
         return cls(
             scope.get("path", ""),
             bytes(scope.get("query_string", b"")),
@@ -88,6 +88,10 @@ def distinct_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the offered subprotocols, none where they are no valid list."""
     offered = offered_subprotocols(scope)
     return offered if _are_distinct_tokens(offered) else ()
+
+
+def _offers(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return b"sec-websocket-protocol" in [name for name, _ in headers]
 
 
 def _is_offer(name: bytes) -> bool:

@@ -1,0 +1,162 @@
+"""Every command that is sent to Redis, and how its answers are read.
+
+Three keys, in one hash slot: the stream, the processes that read it, and the answers to a record that asks for some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from wsauth.core.errors import ConfigurationError
+from wsauth.redis.line import Command
+from wsauth.revocation.record import MAX_AGE
+
+PAGE = 250  # entries that are read at once
+ANSWERS_KEPT = 60  # seconds
+START = b"0-0"
+
+# `p` names the entry before, so that whoever reads can see what is missing. What is older than any record may be goes.
+_APPEND = """
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local before = ''
+if last then
+  for i = 1, #last[2], 2 do if last[2][i] == 'u' then before = last[2][i + 1] end end
+end
+local id = redis.call('XADD', KEYS[1], '*', 'u', ARGV[1], 'p', before, 'r', ARGV[2], 'k', ARGV[3], 'm', ARGV[4])
+redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', tonumber(string.match(id, '%d+')) - ARGV[5]))
+return id
+"""
+_OLDEST = round((MAX_AGE + 3600.0) * 1000)  # milliseconds
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class Entry(NamedTuple):
+    """One entry of the stream. Nothing in it is believed until its signature has been checked."""
+
+    id: bytes
+    name: bytes
+    before: bytes
+    body: bytes
+    key: bytes
+    signature: bytes
+
+
+class Stream(NamedTuple):
+    """The state of the stream. `last` was given to the newest entry, whether or not that is still there."""
+
+    length: int
+    last: bytes
+    deleted: bytes
+    oldest: Entry | None
+    newest: Entry | None
+
+
+class Commands:
+    """The commands of one namespace."""
+
+    __slots__ = ("_log", "_nodes", "_prefix", "namespace")
+
+    def __init__(self, namespace: str) -> None:
+        if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+            raise ConfigurationError(
+                f"RedisLog(namespace={namespace!r}): write letters, digits and _.:- (64 at most), one name for each"
+                ' application that shares this Redis, as namespace="chat"'
+            )
+        self.namespace = namespace
+        self._prefix = f"{{wsauth:{namespace}}}"
+        self._log = f"{self._prefix}:log"
+        self._nodes = f"{self._prefix}:nodes"
+
+    def append(self, name: str, sealed: tuple[bytes, bytes, bytes]) -> Command:
+        return ("EVAL", _APPEND, 1, self._log, name, *sealed, _OLDEST)
+
+    def read(self, after: bytes, block: float = 0.0) -> Command:
+        blocking = ("BLOCK", max(1, round(block * 1000))) if block else ()  # 0 would be for ever
+        return ("XREAD", "COUNT", PAGE, *blocking, "STREAMS", self._log, after)
+
+    def look(self) -> Command:
+        return ("XINFO", "STREAM", self._log)
+
+    def trim(self, before: bytes) -> Command:
+        return ("XTRIM", self._log, "MINID", "~", before)
+
+    def lease(self, node: str, until: float) -> Command:
+        return ("ZADD", self._nodes, until, node)
+
+    def forget_leases(self, until: float) -> Command:
+        return ("ZREMRANGEBYSCORE", self._nodes, "-inf", until)
+
+    def leave(self, node: str) -> Command:
+        return ("ZREM", self._nodes, node)
+
+    def leases(self) -> Command:
+        return ("ZRANGE", self._nodes, 0, -1, "WITHSCORES")
+
+    def answer(self, reply: str, node: str, closed: int) -> tuple[Command, Command]:
+        key = f"{self._prefix}:reply:{reply}"
+        return ("RPUSH", key, f"{node}:{closed}"), ("EXPIRE", key, ANSWERS_KEPT)
+
+    def await_answer(self, reply: str, seconds: float) -> Command:
+        return ("BLPOP", f"{self._prefix}:reply:{reply}", f"{max(0.01, seconds):.3f}")
+
+
+TIME: Command = ("TIME",)
+INFO: Command = ("INFO", "memory")
+
+
+def time_of(answer: Sequence[bytes]) -> float:
+    """POSIX seconds."""
+    return int(answer[0]) + int(answer[1]) / 1e6
+
+
+def entries_of(answer: Any) -> list[Entry]:
+    """The answer to `read`."""
+    return [_entry(each) for each in answer[0][1]] if answer else []
+
+
+def stream_of(answer: Sequence[Any] | None) -> Stream | None:
+    """The answer to `look`."""
+    if answer is None:
+        return None
+    said = dict(zip(answer[::2], answer[1::2], strict=True))
+    oldest, newest = said[b"first-entry"], said[b"last-entry"]
+    return Stream(
+        length=said[b"length"],
+        last=said[b"last-generated-id"],
+        deleted=said.get(b"max-deleted-entry-id", START),  # since Redis 7
+        oldest=_entry(oldest) if oldest else None,
+        newest=_entry(newest) if newest else None,
+    )
+
+
+def nodes_of(answer: Sequence[bytes], now: float) -> set[str]:
+    """The answer to `leases`: the processes whose lease has not run out."""
+    pairs = zip(answer[::2], answer[1::2], strict=True)
+    return {name.decode("utf-8", "replace") for name, until in pairs if float(until) > now}
+
+
+def answered(answer: Sequence[bytes] | None) -> tuple[str, int] | None:
+    """The answer to `await_answer`: who answered, and how many connections it closed."""
+    node, _, closed = answer[1].decode("utf-8", "replace").rpartition(":") if answer else ("", "", "")
+    return (node, int(closed)) if closed.isascii() and closed.isdigit() and len(closed) < 10 else None
+
+
+def eviction_of(answer: bytes) -> str:
+    """The answer to INFO: the policy by which Redis evicts keys; empty where it evicts none."""
+    said = dict(line.split(b":", 1) for line in answer.splitlines() if b":" in line)
+    policy = said.get(b"maxmemory_policy", b"noeviction").decode("ascii", "replace")
+    return "" if policy == "noeviction" else policy
+
+
+def order(entry_id: bytes) -> tuple[int, int]:
+    """What to compare ids by."""
+    milliseconds, _, number = entry_id.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _entry(answer: Sequence[Any]) -> Entry:
+    said = dict(zip(answer[1][::2], answer[1][1::2], strict=True))
+    return Entry(answer[0], *(said.get(field, b"") for field in (b"u", b"p", b"r", b"k", b"m")))

@@ -1,0 +1,260 @@
+"""How the log is read so that no record is missed without notice.
+
+It is read on from where one stands only as long as each entry names the one before it and the stream itself, which is looked
+at each second, shows no loss. Otherwise all of it is read again, and what it has lost is added. So the sets of all processes
+meet, whatever happens to the stream: https://en.wikipedia.org/wiki/Conflict-free_replicated_data_type (a grow-only set).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import time
+
+from redis.exceptions import ReadOnlyError, ResponseError
+
+from wsauth.redis.commands import INFO, PAGE, TIME, Entry, Stream, entries_of, eviction_of, order, stream_of, time_of
+from wsauth.redis.line import Command, Line
+from wsauth.redis.place import Place
+from wsauth.redis.process import Process, clock
+from wsauth.redis.publication import DEADLINE
+from wsauth.redis.signing import Forged, UnknownKey
+from wsauth.revocation.record import Record, UnknownVersion
+
+BLOCK = 1.0  # seconds that a read waits for something new
+CHECK = 1.0  # seconds between two looks at the stream itself, two syncs, and two attempts to append a record
+LEASE = 90.0  # seconds; longer than a process may be blind for by default
+RENEW = 10.0  # seconds
+TRIM = 60.0  # seconds between two trims, and that an entry outlives its record
+SPREAD = 30.0  # seconds over which stores are asked again after a loss, and between two such rounds
+CHUNK = 200  # entries that are appended at once
+ANSWERED = 60.0  # seconds after which nobody waits for an answer any more
+
+
+class Follower:
+    """Reads the log over one connection. `turn` is set when every record is known, and replaced by another event then."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._records = process.records
+        self._commands = process.commands
+        self.line = Line(process.address)
+        self.turn = asyncio.Event()
+        self._place = Place()
+        self._loss: str | None = ""  # why all of the stream is to be read: empty at the start, None where it is not
+        self._answers: list[Command] = []
+        self._synced_at = self._checked_at = self._leased_at = self._looked_at = -math.inf
+        self._trimmed_at = time.monotonic()
+        self._owes_a_look = False
+
+    def start_over(self, why: str) -> None:
+        self._loss = why
+
+    async def step(self, waits: bool) -> None:
+        """Read what is there, or wait for it for a second. Raises one of FAULTS."""
+        if self._loss is not None:
+            await self._sync(self._loss)
+        sent = clock()
+        block = BLOCK if waits else 0.0
+        (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
+        entries = entries_of(answer)
+        for entry in entries:
+            if not self._place.precedes(entry):
+                self._loss = "an entry does not name the one before it"
+                break
+            self._take(self._place, entry)
+        await self._send_answers()
+        if self._loss is None:
+            if 0 < len(entries) < PAGE:
+                self._saw(sent)
+            if not entries or time.monotonic() - self._checked_at >= CHECK:
+                await self._check()
+        if self._loss is None and len(entries) < PAGE:
+            await self._send_again()
+
+    async def leave(self, seconds: float) -> None:
+        """Give up the lease."""
+        await self.line.drop()  # which may still wait for something to read
+        self._leased_at = -math.inf
+        await self.line.ask(seconds, self._commands.leave(self._process.node))
+
+    # Entries
+
+    def _take(self, place: Place, entry: Entry) -> None:
+        """Believe an entry if it is signed, and move on in any case."""
+        place.move_to(entry)
+        try:
+            record = self._process.keyring.open(entry.body, entry.key, entry.signature)
+            if record.id.encode() != entry.name:
+                raise Forged("an entry bears another name than its record")
+        except (UnknownVersion, UnknownKey) as error:
+            place.has_unread = self._owes_a_look = True
+            self._process.say(logging.ERROR, type(error).__name__, "a revocation was not understood: %s", error)
+        except ValueError as error:
+            self._process.forged += 1
+            self._process.say(logging.WARNING, "forged", "an entry of the revocation log is not ours: %s", error)
+        else:
+            self._apply(place, record, entry)
+
+    def _apply(self, place: Place, record: Record, entry: Entry) -> None:
+        self._process.outbox.pop(record.id, None)
+        is_known = self._records.knows(record.id)
+        closed = self._records.apply(record)
+        now = self._records.now()
+        if record.until > now:
+            place.hold(record, entry)
+        if record.reply and not is_known and now - record.at < ANSWERED:
+            self._answers += self._commands.answer(record.reply, self._process.node, closed)
+
+    async def _send_answers(self) -> None:
+        if self._answers:
+            answers, self._answers = self._answers, []
+            await self.line.ask(DEADLINE, *answers)
+
+    def _saw(self, moment: float) -> None:
+        self._process.saw(moment)
+        self.turn.set()
+        self.turn = asyncio.Event()
+
+    # The stream itself
+
+    async def _check(self) -> None:
+        sent = clock()
+        stream = await self._look()
+        self._loss = self._place.loss(stream, self._records)
+        if self._loss is None and self._place.is_at_end(stream):
+            self._saw(sent)
+            await self._trim(stream)
+        self._ask_stores()
+
+    def _ask_stores(self) -> None:
+        """Have looked again what a store can judge, if something may have been missed. Not more often than it takes."""
+        if self._owes_a_look and time.monotonic() - self._looked_at >= SPREAD:
+            self._owes_a_look, self._looked_at = False, time.monotonic()
+            self._records.look_again(SPREAD)
+
+    async def _look(self) -> Stream | None:
+        """Look at the stream and at the time, and renew the lease where it is due."""
+        self._checked_at = time.monotonic()
+        if self._checked_at - self._leased_at >= RENEW:
+            await self._renew()
+        asked = time.monotonic()
+        seconds, answer = await self.line.ask(DEADLINE, TIME, self._commands.look())
+        self._process.set_clock(time.monotonic() - asked, time_of(seconds))
+        return stream_of(answer)
+
+    async def _renew(self) -> None:
+        """Say that this process reads. A Redis that is full is still read; one that is no primary is behind, and is not."""
+        now = self._records.now()
+        lease = self._commands.lease(self._process.node, now + LEASE)
+        try:
+            await self.line.ask(DEADLINE, lease, self._commands.forget_leases(now))
+        except ReadOnlyError:
+            raise
+        except ResponseError as error:
+            self._process.say(logging.ERROR, "lease", "Redis at %r takes no writes: %s", self._process.address, error)
+        self._leased_at = self._checked_at
+
+    async def _send_again(self) -> None:
+        """Append what was published a second ago or more and has not come back, a chunk between two reads."""
+        now, by_log = time.monotonic(), self._records.now()
+        due = []
+        for name, (tried_at, record) in list(self._process.outbox.items()):
+            if record.until <= by_log:
+                self._process.outbox.pop(name, None)
+            elif now - tried_at >= CHECK:
+                due.append(record)
+        if due:
+            self._process.outbox.update((record.id, (now, record)) for record in due[:CHUNK])
+            await self.line.ask(DEADLINE, *map(self._process.append, due[:CHUNK]))
+
+    async def _trim(self, stream: Stream | None) -> None:
+        """Have the stream forget what has lapsed. What stands in the way, and counts for long, is put to its end."""
+        if stream is None or time.monotonic() - self._trimmed_at < TRIM:
+            return
+        self._trimmed_at = time.monotonic() + random.uniform(0, TRIM / 2)  # noqa: S311 - no secret
+        live = {record.id: record for record in self._records.live()}
+        kept = self._place.trim(self._records, self._records.now() - TRIM)
+        await self.line.ask(DEADLINE, self._commands.trim(kept))
+        if stream.length > 2 * len(live) + 5 * CHUNK:
+            first = [live[name] for name in self._place.held if name in live][:CHUNK]
+            await self.line.ask(DEADLINE, *map(self._process.append, first))
+
+    # Reading all of it
+
+    async def _sync(self, why: str) -> None:
+        await asyncio.sleep(max(0.0, self._synced_at + CHECK - time.monotonic()))
+        self._synced_at = time.monotonic()
+        if why:
+            self._process.say(logging.WARNING, "loss", "the revocation log is read again: %s", why)
+            self._leased_at = -math.inf  # which may be lost as well
+        await self._warn_of_eviction()
+        place = Place()
+        stream = await self._look()
+        sent = await self._read_to_end(place)
+        if stream is not None:
+            place.deleted = stream.deleted
+            if order(stream.last) > order(place.cursor):
+                place.cursor = stream.last  # the entries up to there are gone
+        if self._lacking(place):
+            ends = time.monotonic() + random.uniform(0, CHECK)  # noqa: S311 - others may add it before
+            while (left := ends - time.monotonic()) > 0:
+                sent = await self._read_to_end(place, left)
+            sent = await self._add_lacking(place) or sent
+        self._place = place
+        self._loss = "what was added is not there" if self._lacking(place) else None
+        self._owes_a_look |= bool(why)
+        self._ask_stores()
+        self._saw(sent)
+
+    async def _read_to_end(self, place: Place, block: float = 0.0) -> float:
+        """Take whatever is there, or wait for it. Returns when the last of it was asked for."""
+        while True:
+            sent = clock()
+            (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(place.cursor, block))
+            entries = entries_of(answer)
+            for entry in entries:
+                self._take(place, entry)
+            if len(entries) < PAGE:
+                await self._send_answers()
+                return sent
+            block = 0.0
+
+    def _lacking(self, place: Place) -> list[Record]:
+        """The records that count and that the stream does not hold, but for those that are being published."""
+        soon = self._records.now() + CHECK
+        there = place.held.keys() | self._process.outbox.keys()
+        return [record for record in self._records.live() if record.id not in there and record.until > soon]
+
+    async def _add_lacking(self, place: Place) -> float | None:
+        """Append what the stream lacks, in an order that no other process has: they are about to do the same."""
+        lacking = self._lacking(place)
+        random.shuffle(lacking)
+        sent = None
+        while lacking:
+            chunk, lacking = lacking[-CHUNK:], lacking[:-CHUNK]
+            appends = [self._process.append(record) for record in chunk if record.id not in place.held]
+            if appends:
+                await self.line.ask(DEADLINE, *appends)
+                sent = await self._read_to_end(place)
+        return sent
+
+    async def _warn_of_eviction(self) -> None:
+        if self._process.has_asked_of_eviction:
+            return
+        try:
+            (answer,) = await self.line.ask(DEADLINE, INFO)
+        except ResponseError:  # a provider may not allow it
+            answer = b""
+        self._process.has_asked_of_eviction = True
+        if policy := eviction_of(answer):
+            self._process.say(
+                logging.WARNING,
+                "eviction",
+                "Redis at %r evicts keys when its memory is full (maxmemory-policy %s), and may evict all revocations;"
+                " set it to noeviction, or give wsauth a Redis of its own",
+                self._process.address,
+                policy,
+            )

@@ -1,0 +1,116 @@
+"""What the readers and writers of one process share, and what a child must not inherit when the process forks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import secrets
+import socket
+import time
+import weakref
+from typing import TYPE_CHECKING, ClassVar
+
+from wsauth.redis.commands import Commands
+from wsauth.redis.line import Address, Command, ThreadLine
+from wsauth.redis.signing import Keyring
+from wsauth.revocation.record import Record
+from wsauth.revocation.records import Records
+
+if TYPE_CHECKING:
+    from wsauth.redis.reader import Reader
+
+logger = logging.getLogger("wsauth")
+
+_SELDOM = 60.0  # seconds between two lines of the same kind in the log
+
+
+class Process:
+    """This process as a node of the log.
+
+    `outbox` holds the records that a reader of ours has not read back yet, with the monotonic time of the last attempt to
+    append them. `seen_at` is when this process last knew of every record, by `clock`.
+    """
+
+    _all: ClassVar[weakref.WeakSet[Process]] = weakref.WeakSet()
+
+    def __init__(self, address: Address, commands: Commands, keyring: Keyring, records: Records) -> None:
+        self.address = address
+        self.commands = commands
+        self.keyring = keyring
+        self.records = records
+        self.start_over()
+        Process._all.add(self)
+
+    def start_over(self) -> None:
+        """Forget everything but the records: the rest belongs to the process that this one was forked from."""
+        self.node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.outbox: dict[str, tuple[float, Record]] = {}
+        self.seen_at = -math.inf
+        self.forged = 0
+        self.has_asked_of_eviction = False
+        self._lines: list[ThreadLine] = []
+        self._said: dict[str, float] = {}
+        self.readers: dict[asyncio.AbstractEventLoop, Reader] = {}
+
+    def post(self, record: Record) -> bool:
+        """Put a record into the outbox. Returns whether a reader goes on with it; otherwise it is not put there."""
+        self.outbox[record.id] = (time.monotonic(), record)  # first, for no reader ends while there is something in it
+        if any(reader.is_running for reader in list(self.readers.values())):
+            return True
+        self.outbox.pop(record.id, None)
+        return False
+
+    @staticmethod
+    def start_all_over() -> None:
+        for process in list(Process._all):
+            process.start_over()
+
+    def append(self, record: Record) -> Command:
+        return self.commands.append(record.id, self.keyring.seal(record))
+
+    def saw(self, moment: float) -> None:
+        """Every record up to that moment is known."""
+        self.seen_at = max(self.seen_at, moment)
+
+    def set_clock(self, took: float, log_time: float) -> None:
+        """Learn the log's time, from an answer that has just come and took so many seconds.
+
+        It was read at some moment of these. What is known stays as long as that allows it: an answer that came late tells
+        little, and must not put the clock wrong.
+        """
+        least = log_time - (self.records.now() - self.records.offset)
+        self.records.offset = min(max(self.records.offset, least), least + took)
+
+    def say(self, level: int, kind: str, text: str, *values: object, trace: bool = False) -> None:
+        """Write a line into the log of the application, but seldom twice of one kind."""
+        now = time.monotonic()
+        if now - self._said.get(kind, -math.inf) >= _SELDOM:
+            self._said[kind] = now
+            logger.log(level, text, *values, exc_info=trace)
+
+    def line(self) -> ThreadLine:
+        """A connection for the calling thread alone. Give it back with `keep`, unless something went wrong on it."""
+        try:
+            return self._lines.pop()
+        except IndexError:
+            return ThreadLine(self.address)
+
+    def keep(self, line: ThreadLine) -> None:
+        if len(self._lines) < _KEPT:
+            self._lines.append(line)
+        else:
+            line.drop()
+
+
+_KEPT = 4  # connections
+
+
+def clock() -> float:
+    """Seconds that also pass while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=Process.start_all_over)

@@ -1,0 +1,73 @@
+"""Who may write to the log: whoever holds one of its secrets. Redis is not trusted, nor are others who use it.
+
+The first secret signs, all of them verify.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from wsauth.core.errors import ConfigurationError
+from wsauth.revocation.record import MAX_BODY, Record
+
+_LEAST = 16  # bytes of a secret
+_SIGN = b"wsauth revocation log: sign"  # the same secret may serve other purposes, with other keys derived from it
+_NAME = b"wsauth revocation log: name"
+
+
+class Forged(ValueError):
+    """An entry that nobody who holds the secret has written."""
+
+
+class UnknownKey(ValueError):
+    """An entry that is signed with a secret that this process does not have: a newer one, unless it is forged."""
+
+
+class Keyring:
+    """Signs records and opens what others have signed."""
+
+    __slots__ = ("_keys", "_signs_with")
+
+    def __init__(self, secrets: Sequence[str | bytes]) -> None:
+        if isinstance(secrets, str | bytes) or not isinstance(secrets, Sequence) or not secrets:
+            raise ConfigurationError(
+                "RedisLog(secrets=...) takes a list: write secrets=[SECRET], the one that signs first"
+            )
+        keys = [_key(secret) for secret in secrets]
+        self._keys = dict(keys)
+        self._signs_with = keys[0]
+
+    def seal(self, record: Record) -> tuple[bytes, bytes, bytes]:
+        """Return body, name of the key and signature. Raises ValueError where the selector makes it too long."""
+        name, key = self._signs_with
+        body = record.encode()
+        return body, name, _signature(key, body)
+
+    def open(self, body: bytes, name: bytes, signature: bytes) -> Record:
+        """Return what was sealed. Raises Forged, UnknownKey, or UnknownVersion for a record of a later wsauth."""
+        if len(body) > MAX_BODY:
+            raise Forged("the body is too long")
+        key = self._keys.get(name)
+        if key is None:
+            raise UnknownKey("the name of its key is not known here")
+        if not hmac.compare_digest(_signature(key, body), signature):
+            raise Forged("the signature is wrong")
+        return Record.decode(body)
+
+
+def _key(secret: str | bytes) -> tuple[bytes, bytes]:
+    """Return the name of a key, which tells nothing about it, and the key."""
+    plain = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+    if not isinstance(plain, bytes) or len(plain) < _LEAST:
+        raise ConfigurationError(
+            f"RedisLog(secrets=...): each is a str or bytes of at least {_LEAST} bytes; make one with"
+            ' `python -c "import secrets; print(secrets.token_urlsafe(48))"` and keep it out of the code'
+        )
+    name = hmac.digest(plain, _NAME, hashlib.sha256)[:4].hex().encode()
+    return name, hmac.digest(plain, _SIGN, hashlib.sha256)
+
+
+def _signature(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, hashlib.sha256).hex().encode()

@@ -1,0 +1,113 @@
+"""Connections to Redis: they give up in time, and what went wrong is not used again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from redis.exceptions import ResponseError
+
+from wsauth.redis.commands import TIME
+from wsauth.redis.line import FAULTS, Address, Line, Lines, ThreadLine
+
+BLOCKS = ("BLPOP", "nothing", "0")
+ECHOES = ("ECHO", b"\xff")
+
+
+@pytest.fixture
+def address(server):
+    return Address(server.url)
+
+
+async def asked(line: Line | ThreadLine, seconds: float, *commands):
+    if isinstance(line, Line):
+        return await line.ask(seconds, *commands)
+    return await asyncio.to_thread(line.ask, seconds, *commands)
+
+
+kinds = pytest.mark.parametrize("kind", [Line, ThreadLine])
+
+
+@kinds
+async def test_answers_are_bytes_in_the_order_of_the_commands(address, kind):
+    """And a stream that is not there is None."""
+    line = kind(address)
+    assert await asked(line, 1.0, ECHOES, ("XINFO", "STREAM", "nothing"), ("ECHO", "b")) == [b"\xff", None, b"b"]
+    await drop(line)
+
+
+@kinds
+async def test_it_gives_up_in_time(address, kind):
+    """Whatever Redis does; and the next question gets its own answer."""
+    line = kind(address)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await asked(line, 0.3, BLOCKS)
+    assert 0.25 < time.monotonic() - began < 0.7
+    assert await asked(line, 1.0, ECHOES) == [b"\xff"]
+    await drop(line)
+
+
+@kinds
+async def test_it_gives_up_on_a_redis_that_is_frozen(own_server, kind):
+    """Also where the connection is made by the kernel, and nobody takes it."""
+    own_server.freeze()
+    line = kind(Address(own_server.url))
+    began = time.monotonic()
+    with pytest.raises(FAULTS):
+        await asked(line, 0.3, TIME)
+    assert time.monotonic() - began < 0.9
+    own_server.thaw()
+
+
+@kinds
+async def test_an_error_among_the_answers_is_raised(address, raw, kind):
+    """And none of the answers behind it is left for the next question."""
+    raw.set("text", "x")
+    line = kind(address)
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await asked(line, 1.0, ECHOES, ("XINFO", "STREAM", "text"), ("ECHO", "behind"))
+    assert await asked(line, 1.0, ECHOES) == [b"\xff"]
+    await drop(line)
+
+
+async def test_a_cancelled_question_leaves_no_answer(address):
+    """CVE-2023-28858."""
+    line = Line(address)
+    await line.ask(1.0, TIME)
+    for turns in range(12):
+        task = asyncio.create_task(line.ask(1.0, ("ECHO", f"cancelled {turns}")))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await line.ask(1.0, ("ECHO", f"{turns}")) == [str(turns).encode()]
+    await line.drop()
+
+
+async def test_lines_are_bounded_and_closed(address, raw):
+    """A thousand revocations at once make a few connections, and none is left where nobody keeps them."""
+    lines = Lines(address)
+    for keeps, left in ((False, 0), (True, 32)):
+        lines.keeps = keeps
+        answers = await asyncio.gather(*(lines.ask(5.0, ("ECHO", str(number))) for number in range(300)))
+        assert answers == [[str(number).encode()] for number in range(300)]
+        await asyncio.sleep(0.05)
+        assert len(raw.client_list(_type="normal")) - 1 == left
+    await lines.close()
+
+
+@pytest.mark.parametrize("url", ["rediss://h:1/0", "unix:///run/redis.sock", "redis://u:p@h:1/2?decode_responses=true"])
+def test_addresses_of_all_kinds(url):
+    """TLS, sockets in the file system; and what an address says of decoding does not count."""
+    address = Address(url)
+    assert not address.for_loops().encoder.decode_responses
+    assert not address.for_threads().encoder.decode_responses
+
+
+async def drop(line: Line | ThreadLine) -> None:
+    if isinstance(line, Line):
+        await line.drop()
+    else:
+        line.drop()

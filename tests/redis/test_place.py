@@ -1,0 +1,91 @@
+"""What a reader sees the loss of entries by, state by state."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsauth.redis.commands import START, Entry, Stream
+from wsauth.redis.place import Place
+from wsauth.revocation.record import Record, Verb
+from wsauth.revocation.records import Records
+
+
+def entry(number: int, name: str = "", before: str = "") -> Entry:
+    return Entry(b"%d-0" % number, (name or f"{number:032x}").encode(), before.encode(), b"", b"", b"")
+
+
+def stream(oldest: int | None, newest: int | None, last: int, deleted: bytes = START, name: str = "") -> Stream:
+    first = None if oldest is None else entry(oldest)
+    return Stream(5, b"%d-0" % last, deleted, first, None if newest is None else entry(newest, name))
+
+
+@pytest.fixture
+def records():
+    return Records(clock=lambda: 1000.0, monotonic=lambda: 0.0)
+
+
+@pytest.fixture
+def place(records):
+    """Entries 5 to 9 have been read; 5 has lapsed meanwhile, the others count."""
+    place = Place()
+    for number in range(5, 10):
+        until = 1001.0 if number == 5 else 2000.0
+        record = Record(Verb.REVOKE, frozenset({("subject", str(number))}), 900.0, until, id=f"{number:032x}")
+        records.apply(record)
+        place.move_to(entry(number))
+        place.hold(record, entry(number))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("seen", "word"),
+    [
+        (stream(5, 9, 9), None),
+        (stream(5, 12, 12), None),  # there is more to read
+        (stream(6, 9, 9), None),  # what has lapsed may go
+        (stream(7, 9, 9), "trimmed"),
+        (stream(None, None, 9), "trimmed"),
+        (stream(5, 8, 8), "behind"),
+        (stream(5, 9, 9, b"7-0"), "deleted"),
+        (stream(5, 9, 9, name="another"), "another"),
+        (stream(5, 9, 12), "went"),
+        (None, "gone"),
+    ],
+)
+def test_what_shows_a_loss(place, records, seen, word):
+    """And what does not."""
+    loss = place.loss(seen, records)
+    assert loss is None if word is None else word in loss
+
+
+def test_a_stream_that_never_was_is_not_lost(records):
+    """The first process finds nothing, and is right."""
+    assert Place().loss(None, records) is None
+    assert Place().is_at_end(None)
+
+
+def test_the_end_is_where_the_last_id_was_given_out(place):
+    """Not where nothing was read for a while."""
+    assert place.is_at_end(stream(5, 9, 9))
+    assert not place.is_at_end(stream(5, 10, 10))
+
+
+def test_a_record_that_is_added_again_counts_where_it_stands_last(place, records):
+    """So what stands before it may go."""
+    (six,) = (record for record in records.live() if record.id.endswith("6"))
+    place.hold(six, entry(10))
+    assert place.oldest_needed(records, 1006.0) == b"7-0"
+
+
+def test_what_is_kept_when_the_stream_is_trimmed(place, records):
+    """Everything from the first record on that counts; all but the last entry where none does."""
+    assert place.trim(records, 1002.0) == b"6-0"
+    assert len(place.held) == 4
+    assert place.trim(records, 3000.0) == b"9-0"
+
+
+def test_what_cannot_be_read_is_kept_for_a_day(place, records):
+    """Nobody here knows when it lapses."""
+    place.has_unread = True
+    assert place.trim(records, 86400.0 + 0.0075) == b"7-0"
+    assert place.trim(records, 86400.0 + 0.0055) == b"5-0"

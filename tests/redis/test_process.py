@@ -1,0 +1,96 @@
+"""What a process does with the time that Redis tells, with its outbox, and while it waits for others."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+import redis
+from redis_nodes import LOG, revoking, until
+
+from wsauth.redis import follower
+from wsauth.redis.commands import Commands
+from wsauth.redis.line import Address
+from wsauth.redis.process import Process
+from wsauth.redis.signing import Keyring
+from wsauth.revocation.records import Records
+
+NOW = 1_000_000.0
+
+
+class Clock:
+    now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process(Address("redis://localhost"), Commands("test"), Keyring(["s" * 16]), Records(Clock()))
+
+
+def test_an_answer_that_came_late_does_not_put_the_clock_wrong(process: Process):
+    """Redis stood still, or this loop did: when of these seconds the time was read is not known."""
+    process.set_clock(0.9, NOW)
+    process.set_clock(0.9, NOW - 0.8)
+    assert process.records.offset == 0.0
+
+
+def test_answers_that_came_together_correct_the_clock_once(process: Process):
+    """Publishers ask at the same time, and each learns the same."""
+    for _ in range(10):
+        process.set_clock(0.002, NOW + 5.0)
+    assert process.records.offset == pytest.approx(5.0, abs=0.003)
+
+
+@pytest.mark.parametrize("ahead", [-100.0, -0.5, 0.5, 100.0])
+def test_the_time_of_redis_is_known_as_exactly_as_the_fastest_answer_tells(process: Process, ahead: float):
+    """Slower ones change nothing any more."""
+    for took in (0.8, 0.01, 0.5, 0.002, 1.0):
+        process.set_clock(took, NOW + ahead - took / 2)
+    assert process.records.offset == pytest.approx(ahead, abs=0.003)
+
+
+def test_a_clock_that_was_set_is_learned_at_once(process: Process):
+    """This machine's clock goes back by an hour; that of Redis does not."""
+    process.set_clock(0.002, NOW)
+    process.records._clock.now -= 3600.0
+    process.set_clock(0.002, NOW)
+    assert abs(process.records.now() - NOW) < 0.003
+
+
+async def test_what_an_outage_left_in_the_outbox_is_read_elsewhere_at_once(own_server, node):
+    """However much it is: it goes in chunks, between two reads, each as soon as the one before has come back."""
+    here = await node(url=own_server.url).started()
+    there = await node("last", url=own_server.url).started()
+    many = 5 * follower.CHUNK
+    records = [revoking(f"user{number}")(time.time()) for number in range(many)] + [revoking("last")(time.time())]
+    with redis.Redis(port=own_server.port) as raw:
+        for record in records:
+            here.log.records.apply(record)
+            here.process.outbox[record.id] = (time.monotonic() - 30.0, record)
+        await until(lambda: there.sockets.closed and not here.process.outbox, 3.0)
+        assert raw.xlen(LOG) == len(records), "each is sent once"
+
+
+async def test_who_waits_for_others_to_add_what_was_lost_reads_on(node, raw, monkeypatch):
+    """What is revoked in that second is enforced at once, and is not lost with the next accident."""
+    monkeypatch.setattr(follower.random, "uniform", lambda least, most: most)
+    here = await node("bob").started()
+    await here.log.publish(revoking("alice"))
+    await until(lambda: not here.process.outbox)
+    raw.delete(LOG)
+    await until(lambda: here.reader._follower._loss is not None)
+    await asyncio.sleep(0.2)
+    assert not raw.exists(LOG), "it waits"
+    node().log.publish_now(revoking("bob"))
+    assert await until(lambda: here.sockets.closed) < 0.4
+    assert raw.xlen(LOG) == 1, "it still waits"
+    await until(lambda: raw.xlen(LOG) == 2)
+
+
+def test_a_read_never_waits_for_ever():
+    """BLOCK 0 would."""
+    assert Commands("test").read(b"0-0", 0.0001)[3:5] == ("BLOCK", 1)

@@ -1,0 +1,58 @@
+"""Who wrote a record: any secret verifies, the first signs."""
+
+from __future__ import annotations
+
+import pytest
+from redis_nodes import revoking
+
+from wsauth.redis.signing import Forged, Keyring, UnknownKey
+from wsauth.revocation.record import MAX_BODY, UnknownVersion
+
+FIRST, SECOND = "the first secret of all", b"the second secret of all"
+
+
+def test_what_is_sealed_is_opened():
+    """By whoever has the secret, at whatever place."""
+    record = revoking("alice")(1000.0)
+    sealed = Keyring([SECOND]).seal(record)
+    assert Keyring([FIRST, SECOND]).open(*sealed) == record
+    assert Keyring([SECOND, FIRST]).seal(record) == sealed != Keyring([FIRST, SECOND]).seal(record)
+
+
+def test_what_was_changed_is_not_opened():
+    """A body, or a signature by another secret."""
+    body, name, signature = Keyring([FIRST]).seal(revoking("alice")(1000.0))
+    _, other, by_another = Keyring([SECOND]).seal(revoking("alice")(1000.0))
+    ring = Keyring([FIRST])
+    for forged in ((body + b" ", name, signature), (body, name, by_another), (body, name, b"\xff"), (body, name, b"")):
+        with pytest.raises(Forged):
+            ring.open(*forged)
+    with pytest.raises(UnknownKey):
+        ring.open(body, other, by_another)
+
+
+def test_what_is_long_is_not_even_hashed():
+    """4 KiB is the most, signed or not."""
+    ring = Keyring([FIRST])
+    _, name, _ = ring.seal(revoking("alice")(1000.0))
+    with pytest.raises(Forged, match="long"):
+        ring.open(b"x" * (MAX_BODY + 1), name, b"")
+
+
+def test_a_later_version_is_no_forgery():
+    """What is signed is ours, and may be more than is understood here."""
+    ring = Keyring([FIRST])
+
+    class Later:
+        def encode(self):
+            return b'{"v":2}'
+
+    with pytest.raises(UnknownVersion):
+        ring.open(*ring.seal(Later()))
+
+
+def test_the_name_of_a_key_does_not_tell_it():
+    """It stands in Redis beside every record."""
+    _, name, _ = Keyring([FIRST]).seal(revoking("alice")(1000.0))
+    assert len(name) == 8
+    assert FIRST not in repr(Keyring([FIRST]))
