@@ -19,10 +19,14 @@ def loads(text: str) -> Any:
     """Parse `text`. Raise ValueError on anything irregular; the message never quotes the text."""
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(text):
         raise ValueError(f"JSON nested deeper than {MAX_DEPTH}")
+    text = text.strip(" \t\n\r")  # RFC 8259 §2
     try:
-        return _decoder.decode(text)
+        value, end = _decoder.raw_decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at {error.pos}") from None
+    if end != len(text):
+        raise ValueError(f"not JSON: something follows it at {end}")
+    return value
 
 
 def _is_deep(text: str) -> bool:

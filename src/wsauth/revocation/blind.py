@@ -87,6 +87,7 @@ class Sight:
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not in the task that reads the log: what hangs there must be seen from here."""
         if len(self._registry):
+            self._log.follow()  # its reader may have been cancelled, and no handshake come since
             loop.call_later(TICK, self._watch, loop)
         else:
             self._watching.discard(loop)

@@ -24,6 +24,7 @@ _ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt"})
 _ACCESS_TYP = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 # Where issuers say what a token is for: simplejwt, Cognito, flask-jwt-extended, Keycloak, and home-made reset links.
 _TYPE_CLAIMS = frozenset({"token_type", "token_use", "type", "typ", "use", "purpose"})
+_SCOPE_CLAIMS = frozenset({"scope", "scp", "scopes"})
 _ABSENT = object()
 _ID_TOKEN_CLAIMS = frozenset(
     {"at_hash", "c_hash"}
@@ -88,7 +89,8 @@ class ClaimRules:
     def check(self, claims: Mapping[str, Any], now: float) -> Times:
         """Return the dates of claims that are acceptable at `now`; raise InvalidCredentials otherwise."""
         times = self._check_dates(claims, now)
-        self._check_issuer(claims)
+        if self.issuers is not None:
+            self._check_issuer(self.issuers, claims)
         self._check_audience(claims)
         self._check_kind(claims)
         return times
@@ -114,11 +116,10 @@ class ClaimRules:
             raise InvalidCredentials("token was issued in the future (iat)")
         return Times(exp, iat)
 
-    def _check_issuer(self, claims: Mapping[str, Any]) -> None:
-        if self.issuers is not None:
-            issuer = claims.get("iss")
-            if not isinstance(issuer, str) or issuer not in self.issuers:
-                raise InvalidCredentials("claim iss is not the configured issuer")
+    def _check_issuer(self, issuers: frozenset[str], claims: Mapping[str, Any]) -> None:
+        issuer = claims.get("iss")
+        if not isinstance(issuer, str) or issuer not in issuers:
+            raise InvalidCredentials("claim iss is not the configured issuer")
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
         """RFC 7519 §4.1.3: who does not find itself in a present `aud` must reject the token."""
@@ -135,7 +136,7 @@ class ClaimRules:
 
     def _check_kind(self, claims: Mapping[str, Any]) -> None:
         """Refuse refresh, ID and reset tokens that the same key signed (RFC 8725 §3.12)."""
-        named = [claims[name] for name in _TYPE_CLAIMS & claims.keys()]
+        named = [] if _TYPE_CLAIMS.isdisjoint(claims) else [claims[name] for name in _TYPE_CLAIMS & claims.keys()]
         if not all(isinstance(kind, str) and kind.lower() in self.token_types for kind in named):
             raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
         if not named and "access" not in self.token_types and self.typ is None:
@@ -151,7 +152,9 @@ def token_id(claims: Mapping[str, Any]) -> str | None:
 
 def scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     """Return the scopes: `scope` (RFC 8693 §4.2), or `scp`, `scopes`; a text with blanks or a list of texts."""
-    value = next((claims[name] for name in ("scope", "scp", "scopes") if name in claims), ())
+    if _SCOPE_CLAIMS.isdisjoint(claims):
+        return frozenset()
+    value = next(claims[name] for name in ("scope", "scp", "scopes") if name in claims)
     names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else ()
     return frozenset(name for name in names if isinstance(name, str) and name)
 

@@ -114,19 +114,21 @@ class JWTVerifier:
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         """Return the identity that the token proves."""
         token = compact.check(credentials.secret, self._max_size)
-        await self._check_signature(token)
+        algorithm, kid = self._announced(token.header)
+        ring = await self._keys.ring(self._algorithms, kid) if isinstance(self._keys, JWKS) else self._keys
+        _check_signature(ring, algorithm, kid, token)
         times = self._rules.check(token.payload, self._clock())
         subject = self._rules.subject(token.payload)
         claims = MappingProxyType(token.payload)
         return Identity(
             subject=subject,
             token_id=claims_of.token_id(claims),
-            key_id=_key_id(token.header),
+            key_id=kid,
             scopes=claims_of.scopes(claims),
             issued_at=times.iat,
             expires_at=times.exp + self._rules.leeway,
             claims=claims,
-            user=await self._user(claims),
+            user=None if self._load_user is None else await self._user(claims),
         )
 
     async def _recheck(self, identities: Sequence[Identity]) -> list[Finding]:
@@ -145,18 +147,13 @@ class JWTVerifier:
         users = dict(zip(asked, await asyncio.gather(*map(user_now, asked.values())), strict=True))
         return [_with_user(identity, users[name]) for identity, name in zip(identities, names, strict=True)]
 
-    async def _check_signature(self, token: compact.Compact) -> None:
-        """Refuse what no configured key signed. Keys are fetched only for a token that could be accepted."""
-        algorithm, kid = token.header["alg"], token.header.get("kid")
+    def _announced(self, header: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Return algorithm and `kid` of a token that could be accepted: keys are fetched for no other."""
+        algorithm: str = header["alg"]
         if algorithm not in self._algorithms:
             raise InvalidCredentials("header alg is not one of the configured algorithms")
-        self._rules.check_type(token.header)
-        ring = await self._keys.ring(self._algorithms, kid) if isinstance(self._keys, JWKS) else self._keys
-        candidates = ring.candidates(algorithm, kid)
-        if not candidates:
-            raise InvalidCredentials("no configured key has the kid and algorithm of the token")
-        if not any(key.verifies(token.signed, token.signature) for key in candidates):
-            raise InvalidCredentials("signature does not match")
+        self._rules.check_type(header)
+        return algorithm, header.get("kid")
 
     async def _user(self, claims: Mapping[str, Any]) -> Any:
         if self._load_user is None:
@@ -171,6 +168,12 @@ def _with_user(identity: Identity, user: Any) -> Finding:
     return user if isinstance(user, InvalidCredentials | VerifierUnavailable) else replace(identity, user=user)
 
 
-def _key_id(header: Mapping[str, Any]) -> str | None:
-    key_id: str | None = header.get("kid")  # `compact` has seen that it is a text
-    return key_id
+def _check_signature(ring: keys.KeyRing, algorithm: str, kid: str | None, token: compact.Compact) -> None:
+    """Refuse what no configured key signed."""
+    candidates = ring.candidates(algorithm, kid)
+    if not candidates:
+        raise InvalidCredentials("no configured key has the kid and algorithm of the token")
+    for key in candidates:
+        if key.verifies(token.signed, token.signature):
+            return
+    raise InvalidCredentials("signature does not match")
