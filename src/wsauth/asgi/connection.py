@@ -31,7 +31,7 @@ from wsauth.core.locations import Subprotocol
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from wsauth.asgi.pending import Pending
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("wsauth")
 
+CLOSED = float("-inf")  # in the loop's time
 LINGER = 3.0  # seconds after the end until an application that has not returned is cancelled
 READ_ON = 0.5  # seconds to read on after the close, for the client's own
 CLOSE_TIMEOUT = 6.0  # seconds to wait for the close to reach the server; above SEND_TIMEOUT
@@ -66,6 +67,7 @@ class Connection:
         "_delivery",
         "_ended",
         "_id",
+        "_open_until",
         "_reader",
         "_receive",
         "_running",
@@ -101,6 +103,7 @@ class Connection:
         self.server_scope: Scope | None = scope
         self.answer: Answer | None = Answer(handshake.subprotocols or ())
         self.loop = asyncio.get_running_loop()
+        self._open_until = CLOSED
         self.lease = Lease(self, self.loop, wall)
         self._admitted_at: float | None = None  # in the loop's time
         self._receive = receive
@@ -206,9 +209,18 @@ class Connection:
             await asyncio.wait({self._begin_close(refusal)})
             self._wake()  # granian never tells the application of a refusal that is not its own
 
+    def keep_open(self) -> None:
+        """Let messages pass until the deadline, once the application has accepted and unless it has ended.
+
+        One number says all of that, because it is looked at for every message.
+        """
+        is_open = self._ended is None and self.answer is None
+        self._open_until = self.lease.deadline if is_open else CLOSED
+
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""
         self._ended = Ended(refusal, self.loop)
+        self._open_until = CLOSED
         self._closing = self.loop.create_task(self._wire.close(refusal, self.delivery))
         self.release()
         return self._closing
@@ -326,21 +338,25 @@ class Connection:
             if self._woken is task:
                 self._woken = None
                 task.uncancel()
-        if self._ended is None:
-            if message["type"] == "websocket.disconnect":
+        if message["type"] == "websocket.disconnect":
+            if self._ended is None:
                 self._closed()
                 return message
-            if self._clock() < self.lease.deadline:
-                return message
+        elif self._clock() < self._open_until:
+            return message
         ended = await self._look()
         return message if ended is None else ended.disconnect()
 
-    async def send(self, message: Message) -> None:
-        if self._ended is None and self._clock() < self.lease.deadline and self.answer is None:
+    def send(self, message: Message) -> Awaitable[None]:
+        """Send as the server does; not a coroutine around its own, for that is half of what a message would cost."""
+        if self._clock() < self._open_until:
             if message["type"] == "websocket.close":
                 self._closed()
-            await self._send(message)
-        elif (ended := await self._look()) is not None:
+            return self._send(message)
+        return self._send_in_time(message)
+
+    async def _send_in_time(self, message: Message) -> None:
+        if (ended := await self._look()) is not None:
             await ended.send(message)
         elif self.answer is not None:
             await self._send_answer(self.answer, message)
@@ -362,6 +378,7 @@ class Connection:
         delivered = answer.accept(message) if is_usual else answer.to(message, self.delivery)
         if is_accept:
             self.answer = self.handshake = self.server_scope = None
+            self.keep_open()
         if isinstance(delivered, Refusal):
             self.release()  # first: it is over because the application says so, and not wsauth
             await self.refuse(delivered)

@@ -167,6 +167,7 @@ class Lease:
         """Deliver nothing from now on, in either direction: the deadline has passed. An `end` must follow."""
         self._limit_reason = reason
         self._limit = self.deadline = -NEVER
+        self.connection.keep_open()
 
     def end_in(self, seconds: float, reason: Reason) -> None:
         """Close the connection in `seconds`, with a warning where its policy has one, unless it ends earlier."""
@@ -240,6 +241,7 @@ class Lease:
             return
         now = self.loop.time()
         self.deadline = min(self._limit, self._expires(now))
+        self.connection.keep_open()
         if self._held is not None:
             if now >= self.deadline:
                 return  # the others may still know of a later one
