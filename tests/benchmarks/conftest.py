@@ -1,0 +1,6 @@
+"""The benchmarks stand beside the source and are not installed."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
