@@ -33,6 +33,7 @@ class Socket:
         self.stopped: list[Reason] = []
         self.later: list[tuple[float, Reason]] = []
         self.looks: list[float] = []
+        self.woken = 0
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -40,6 +41,12 @@ class Socket:
 
     def end(self, reason: Reason) -> None:
         self.ended.append(reason)
+
+    def close(self, reason: Reason) -> None:
+        self.end(reason)
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def stop(self, reason: Reason) -> None:
         self.stopped.append(reason)

@@ -195,11 +195,21 @@ class Connection:
     def expire(self, reason: Reason) -> None:
         """Close the connection now; on its own event loop only."""
         if self._wire.phase is not Phase.CLOSED:
+            self.close(reason)
+            self.wake()
+
+    def close(self, reason: Reason) -> None:
+        """Send the close, on its own event loop only. The application goes on waiting until `wake`."""
+        if self._wire.phase is not Phase.CLOSED:
             logger.info("closing connection %s: %s", self.id, reason.text)
             if self._admitted_at is not None:
                 kind = EventKind.EXPIRED if reason is Reason.EXPIRED else EventKind.REVOKED
                 self.emit(kind, reason, self._clock() - self._admitted_at)
             self._begin_close(self.delivery.refusal(reason))
+
+    def wake(self) -> None:
+        """Bring an application that waits in `receive` its disconnect, if wsauth has closed; cancel one that stays."""
+        if self._ended is not None:
             self._wake()
             self._running.stop_after(LINGER)
 
@@ -210,10 +220,7 @@ class Connection:
             self._wake()  # granian never tells the application of a refusal that is not its own
 
     def keep_open(self) -> None:
-        """Let messages pass until the deadline, once the application has accepted and unless it has ended.
-
-        One number says all of that, because it is looked at for every message.
-        """
+        """Let messages pass from the accept to the deadline or the end. One number: it is looked at for each message."""
         is_open = self._ended is None and self.answer is None
         self._open_until = self.lease.deadline if is_open else CLOSED
 
@@ -342,6 +349,7 @@ class Connection:
             if self._ended is None:
                 self._closed()
                 return message
+            self._was_waiting = True  # and there is nothing more to read
         elif self._clock() < self._open_until:
             return message
         ended = await self._look()

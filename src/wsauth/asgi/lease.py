@@ -151,7 +151,8 @@ class Lease:
             return Reason.REVOKED
         self.identity = replace(identity, scheme=before.scheme)
         for registry in self._registries:
-            registry.move(self, self.identity)
+            if (reason := registry.move(self, self.identity)) is not None:
+                return reason
         self.connection.refresh_scopes(before)
         if identity.expires_at != before.expires_at:
             self._arm()
@@ -162,6 +163,14 @@ class Lease:
     def end(self, reason: Reason) -> None:
         """Close the connection now."""
         self.connection.end(reason)
+
+    def close(self, reason: Reason) -> None:
+        """Send the close; on the loop only. The application is told by `wake`."""
+        self.connection.close(reason)
+
+    def wake(self) -> None:
+        """Let the application know that it is over; on the loop only."""
+        self.connection.wake()
 
     def stop(self, reason: Reason) -> None:
         """Deliver nothing from now on, in either direction: the deadline has passed. An `end` must follow."""

@@ -38,7 +38,7 @@ class Running:
                 self._limit.cancel()
 
     def stop_after(self, seconds: float) -> None:
-        if self._task is not None:
+        if self._task is not None and self._limit is None:
             self._limit = self._task.get_loop().call_later(seconds, self._stop, self._task)
 
     def _stop(self, task: asyncio.Task[object]) -> None:

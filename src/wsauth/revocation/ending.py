@@ -1,6 +1,7 @@
 """Ending many connections without stalling the event loops that they live on.
 
-Nothing is delivered to or from any of them from the moment on that they are to end; their closes are sent in slices.
+Nothing is delivered to or from any of them from the moment on that they are to end. Their closes are sent in slices, and all
+of these before the first application is woken to clean up: clients learn of it as soon as they can.
 """
 
 from __future__ import annotations
@@ -34,16 +35,28 @@ def end_all(connections: Sequence[Live], reason: Reason, *, after: float = 0.0, 
         by_loop.setdefault(connection.loop, deque()).append(connection)
     for loop, waiting in by_loop.items():
         try:
-            loop.call_soon_threadsafe(_end_slice, loop, waiting, reason)
+            loop.call_soon_threadsafe(_close_slice, loop, waiting, deque(), reason)
         except RuntimeError:  # the loop is closed
             for connection in waiting:
                 connection.end(reason)
 
 
-def _end_slice(loop: asyncio.AbstractEventLoop, waiting: deque[Live], reason: Reason) -> None:
+def _close_slice(loop: asyncio.AbstractEventLoop, waiting: deque[Live], closed: deque[Live], reason: Reason) -> None:
     try:
         for _ in range(min(SLICE, len(waiting))):
-            waiting.popleft().end(reason)
+            closed.append(waiting.popleft())
+            closed[-1].close(reason)
     finally:  # whatever becomes of one, the others are to end
         if waiting:
-            loop.call_soon(_end_slice, loop, waiting, reason)
+            loop.call_soon(_close_slice, loop, waiting, closed, reason)
+        else:
+            loop.call_soon(_wake_slice, loop, closed)
+
+
+def _wake_slice(loop: asyncio.AbstractEventLoop, closed: deque[Live]) -> None:
+    try:
+        for _ in range(min(SLICE, len(closed))):
+            closed.popleft().wake()
+    finally:
+        if closed:
+            loop.call_soon(_wake_slice, loop, closed)

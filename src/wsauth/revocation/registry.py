@@ -36,6 +36,12 @@ class Live(Protocol):
     def end(self, reason: Reason) -> None:
         """Close now."""
 
+    def close(self, reason: Reason) -> None:
+        """Send the close, on the loop only. A `wake` follows."""
+
+    def wake(self) -> None:
+        """Let the application know, on the loop only."""
+
     def stop(self, reason: Reason) -> None:
         """Deliver nothing from now on. An `end` follows."""
 
