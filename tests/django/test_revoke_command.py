@@ -137,7 +137,7 @@ def test_a_block_has_an_end():
             ["revoke", "--subject", "7", "--until", "1h"],
             "revoke knows no --until; it takes --after, --spread, --receipt",
         ),
-        (["recheck", "--subject", "7", "--receipt", "1"], "recheck knows no --receipt; it takes --spread"),
+        (["recheck", "--subject", "7", "--receipt", "1"], "recheck knows no --receipt; it takes --after, --spread"),
         (["block", "--subject", "7"], "Until when?"),
         (["block", "--subject", "7", "--until", "99d"], "within the next 31 days"),
         (["block", "--subject", "7", "--until", "2020-01-01"], "within the next 31 days"),

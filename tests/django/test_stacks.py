@@ -18,7 +18,7 @@ from project.people import access_token, jwt, log_in, open_session
 from rest_framework.authtoken.models import Token
 from rest_framework_simplejwt.tokens import RefreshToken
 
-from wsauth import Anonymous, AnyOrigin, ConfigurationError, Credentials, Identity, Origins
+from wsauth import Anonymous, AnyOrigin, ConfigurationError, Connections, Credentials, Identity, Origins
 from wsauth.django import (
     AllowedHostsOriginValidator,
     AuthMiddlewareStack,
@@ -266,3 +266,11 @@ def test_session_middleware_stack_is_channels_own():
     from channels.sessions import SessionMiddlewareStack as OfChannels
 
     assert SessionMiddlewareStack is OfChannels
+
+
+def test_a_stack_takes_the_log_of_the_project():
+    """Where several processes serve, a log-out in one of them is to reach the sockets of all."""
+    shared, inner = Connections(), URLRouter([])
+    for stack in STACKS:
+        assert stack(inner, connections=shared).policy.connections is shared  # though nobody is connected yet
+        assert stack(inner).policy.connections is not stack(inner).policy.connections

@@ -45,7 +45,7 @@ async def _disconnect(place: Place, scheme: str) -> float:
         code, moment = await socket.closed()
         back = await sockets.open(mine)
         await asyncio.sleep(SETTLED)
-        assert (code, await back.state(), await bystander.state()) == (4410, "open", "open")
+        assert (code, await back.state(), await bystander.state()) == (4012, "open", "open")
         return moment - done.committed
 
 

@@ -58,7 +58,7 @@ async def test_any_selector_finds(connections, selector):
     socket, _ = opened(connections, session_id="s", token_id="t", key_id="k", labels={"device": "phone"})
     opened(connections, "bob")
     assert (await connections.disconnect(**selector)).closed == 1
-    assert socket.ended == [Reason.REVOKED]
+    assert socket.ended == [Reason.GOING_AWAY]  # and so it may come back
 
 
 async def test_several_selectors_must_all_match(connections):
@@ -111,7 +111,7 @@ async def test_a_thread_without_a_loop_ends_connections(connections):
     """Also where they live on another loop."""
     socket, _ = opened(connections)
     in_a_thread(lambda: connections.disconnect_now(subject="alice"))
-    assert socket.ended == [Reason.REVOKED]
+    assert socket.ended == [Reason.GOING_AWAY]
 
 
 async def test_who_was_disconnected_may_come_back(connections):
@@ -148,8 +148,8 @@ async def test_who_logged_in_again_is_looked_at_when_a_revocation_is_late(connec
 
 async def test_a_newer_token_is_looked_at_where_somebody_can_be_asked(connections, clock):
     """It is not ended, and what was revoked may concern it."""
-    newer, _ = opened(connections, issued_at=clock() + 1, can_look_again=True)
-    older, _ = opened(connections, issued_at=clock(), can_look_again=True)
+    newer, _ = opened(connections, since=clock() + 1, issued_at=clock() + 1, can_look_again=True)
+    older, _ = opened(connections, since=clock() + 1, issued_at=clock(), can_look_again=True)
     await connections.revoke(subject="alice")
     assert (newer.ended, newer.looks) == ([], [0.0])
     assert (older.ended, older.looks) == ([Reason.REVOKED], [])
@@ -358,23 +358,23 @@ async def test_moving_follows_the_identity(connections):
 
 
 @pytest.mark.parametrize(
-    ("stateful", "verb", "ended", "looks"),
+    ("stateful", "verb", "reason", "looks"),
     [
-        (True, "revoke", [], [0.0]),
-        (True, "recheck", [], [0.0]),
-        (True, "disconnect", [], []),
-        (True, "block", [Reason.FORBIDDEN], []),
-        (False, "revoke", [Reason.REVOKED], []),
+        (True, "revoke", None, [0.0]),
+        (True, "recheck", None, [0.0]),
+        (True, "disconnect", None, []),
+        (True, "block", Reason.FORBIDDEN, []),
+        (False, "revoke", Reason.REVOKED, []),
     ],
 )
-async def test_who_moves_is_held_against_what_it_moves_to(connections, stateful, verb, ended, looks):
+async def test_who_moves_is_held_against_what_it_moves_to(connections, stateful, verb, reason, looks):
     """A record may have come while it was looked at, and matched nobody then."""
     socket, _ = opened(connections, session_id="old", stateful=stateful)
     await getattr(connections, verb)(**terms_of(verb, connections, session_id="new"))
     new = Identity("alice", session_id="new")
-    connections.move(socket, new)
-    connections.move(socket, new)  # and once is enough
-    assert (socket.ended, socket.looks) == (ended, looks)
+    assert connections.move(socket, new) is reason
+    assert connections.move(socket, new) is None  # and once is enough
+    assert (socket.ended, socket.looks) == ([], looks)
 
 
 async def test_staying_the_same_asks_nobody(connections, clock):

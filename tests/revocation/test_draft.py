@@ -59,7 +59,7 @@ def test_tokens_that_name_a_session_outlive_its_revocation_too(records):
 def test_a_block_holds_until_it_is_said(records):
     """At most 31 days."""
     for until in (NOW + 1, NOW + MAX_AGE):
-        draft = Draft.of(Verb.BLOCK, {"subject": "alice"}, records, until=until, reason=Reason.FORBIDDEN)
+        draft = Draft.of(Verb.BLOCK, {"subject": "alice"}, records, until=until)
         assert (draft(NOW).until, draft(NOW).reason) == (until, Reason.FORBIDDEN)
 
 

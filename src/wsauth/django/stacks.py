@@ -2,7 +2,8 @@
 
 Change the import and nothing else. What stays as it was: consumers read `scope["user"]`, `scope["session"]` and
 `scope["cookies"]`, and a client without credentials is an AnonymousUser. What is new: pages of other sites are refused, a
-credential that is present but no good is refused rather than passed over, and a connection ends with its credential.
+credential that is present but no good is refused rather than passed over, and a connection ends with its credential. Where
+several processes serve, `connections=Connections(log=DatabaseLog())` lets all of them hear of a log-out.
 New code writes its own `Policy`.
 """
 
@@ -26,6 +27,7 @@ from wsauth.django.origins import ADMITTED, AdmittedOutside
 from wsauth.django.scope import DjangoScope
 from wsauth.django.sessions import SessionCookie, SessionVerifier
 from wsauth.policy import Anonymous, Policy
+from wsauth.revocation.connections import Connections
 
 if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
@@ -39,10 +41,14 @@ AnyVerifier = Verifier | VerifierFunction
 
 
 def AuthMiddlewareStack(
-    inner: ASGIApp, *, anonymous: Anonymous = Anonymous.IF_INVALID, origins: OriginRule | None = None
+    inner: ASGIApp,
+    *,
+    anonymous: Anonymous = Anonymous.IF_INVALID,
+    origins: OriginRule | None = None,
+    connections: Connections | None = None,
 ) -> ASGIApp:
     """The session's user. As with Channels, a session that is no good any more gives an AnonymousUser."""
-    return _Stack(inner, _policy([_session()], anonymous, origins), http=_channels(inner))
+    return _Stack(inner, _policy([_session()], anonymous, origins, connections), http=_channels(inner))
 
 
 def QueryTokenAuthMiddleware(
@@ -52,9 +58,10 @@ def QueryTokenAuthMiddleware(
     verifier: AnyVerifier | None = None,
     anonymous: Anonymous = Anonymous.IF_MISSING,
     origins: OriginRule | None = None,
+    connections: Connections | None = None,
 ) -> ASGIApp:
     """A JWT in the query, `?token=…`. http scopes pass."""
-    return _Stack(inner, _policy([_token(Query(name), verifier)], anonymous, origins), http=inner)
+    return _Stack(inner, _policy([_token(Query(name), verifier)], anonymous, origins, connections), http=inner)
 
 
 def CookieJWTAuthMiddleware(
@@ -64,9 +71,10 @@ def CookieJWTAuthMiddleware(
     verifier: AnyVerifier | None = None,
     anonymous: Anonymous = Anonymous.IF_MISSING,
     origins: OriginRule | None = None,
+    connections: Connections | None = None,
 ) -> ASGIApp:
     """A JWT in a cookie. http scopes pass."""
-    return _Stack(inner, _policy([_token(Cookie(cookie), verifier)], anonymous, origins), http=inner)
+    return _Stack(inner, _policy([_token(Cookie(cookie), verifier)], anonymous, origins, connections), http=inner)
 
 
 def TokenAuthMiddleware(
@@ -76,9 +84,11 @@ def TokenAuthMiddleware(
     verifier: AnyVerifier | None = None,
     anonymous: Anonymous = Anonymous.IF_MISSING,
     origins: OriginRule | None = None,
+    connections: Connections | None = None,
 ) -> ASGIApp:
     """A token of Django REST framework in the query, `?token=…`. http scopes pass."""
-    return _Stack(inner, _policy([_token(Query(name), verifier or DRFTokenVerifier())], anonymous, origins), http=inner)
+    policy = _policy([_token(Query(name), verifier or DRFTokenVerifier())], anonymous, origins, connections)
+    return _Stack(inner, policy, http=inner)
 
 
 def TokenOrSessionAuthMiddlewareStack(
@@ -89,11 +99,12 @@ def TokenOrSessionAuthMiddlewareStack(
     verifier: AnyVerifier | None = None,
     anonymous: Anonymous = Anonymous.IF_MISSING,
     origins: OriginRule | None = None,
+    connections: Connections | None = None,
 ) -> ASGIApp:
     """A JWT in the query, else a JWT in a cookie, else the session. The first that is present decides alone."""
     jwt = verifier or ProjectJWT()
     schemes = [_token(Query(name), jwt), _token(Cookie(cookie), jwt), _session()]
-    return _Stack(inner, _policy(schemes, anonymous, origins), http=_channels(inner))
+    return _Stack(inner, _policy(schemes, anonymous, origins, connections), http=_channels(inner))
 
 
 class ProjectJWT:
@@ -151,9 +162,16 @@ class _SameHostOrAbsent(SameHostOrAbsent):
     __slots__ = ()
 
 
-def _policy(schemes: list[SecurityScheme], anonymous: Anonymous, origins: OriginRule | None) -> Policy:
+def _policy(
+    schemes: list[SecurityScheme], anonymous: Anonymous, origins: OriginRule | None, connections: Connections | None
+) -> Policy:
     # The communicator of Channels' tests sends no Origin; a browser always does, and is judged by it.
-    return Policy(schemes, origins=_SameHostOrAbsent() if origins is None else origins, anonymous=anonymous)
+    return Policy(
+        schemes,
+        origins=_SameHostOrAbsent() if origins is None else origins,
+        anonymous=anonymous,
+        connections=Connections() if connections is None else connections,
+    )
 
 
 def _session() -> SecurityScheme:

@@ -69,10 +69,9 @@ class Connections:
         _check_seconds("remember", remember, 1.0, _MOST, "as long as the longest token lives")
         _check_seconds("issuer_ahead", issuer_ahead, 0.0, 60.0, "how far the issuer's clock may be ahead")
         _check_seconds("blind_limit", blind_limit, 10.0, 3600.0, "how long a connection may live unseen")
-        if log is not None and not isinstance(log, RevocationLog):
-            raise ConfigurationError(
-                f"Connections(log=...) is a {type(log).__name__}; write log=RedisLog(url, secrets=[...])"
-            )
+        if log is not None and (isinstance(log, type) or not isinstance(log, RevocationLog)):
+            found = f"the class {log.__name__}" if isinstance(log, type) else f"a {type(log).__name__}"
+            raise ConfigurationError(f"Connections(log=...) is {found}; write log=RedisLog(url, secrets=[...])")
         if not isinstance(blind, Blind):
             raise ConfigurationError(f"Connections(blind={blind!r}): write blind={Blind.ASK_THE_STORE}")
         self.log: RevocationLog = MemoryLog(Records(clock)) if log is None else log
@@ -134,19 +133,20 @@ class Connections:
             self._registry.remove(connection)
         return standing
 
-    def move(self, connection: Live, identity: Identity) -> None:
-        """Register a connection, if it still is, under its identity as it stands now."""
+    def move(self, connection: Live, identity: Identity) -> Reason | None:
+        """Register a connection, if it still is, under its identity as it stands now. Returns why it must end, if so."""
         before = self._registry.keys(connection)
         if not connection.stateful:
             self._outlast(identity)
         if before is None or before == keys_of(identity):
-            return
+            return None
         keys = self._registry.add(connection, identity)
         standing = self._standing(keys, identity, 0, connection.stateful)
         if isinstance(standing, Reason):
-            connection.end(standing)
-        elif standing is Standing.LOOK_AGAIN:
+            return standing
+        if standing is Standing.LOOK_AGAIN:
             connection.look_again()
+        return None
 
     def close(self, connection: Live) -> None:
         """Take a connection out of the registry, if it is there."""
@@ -155,7 +155,7 @@ class Connections:
     # The verbs
 
     async def disconnect(self, **terms: Unpack[Terms]) -> Receipt:
-        """Close the matching connections and remember nothing: who was disconnected may come back.
+        """Close the matching connections and remember nothing: who was disconnected may come back, and is told so.
 
         Several selectors must all match. Raises ValueError without one, and RevocationNotRecorded where the log cannot be
         written to and this process cannot go on trying. For the other keywords see `Terms`.
@@ -253,7 +253,7 @@ class Connections:
         self._records.outlast(min(lives, _MOST), bears_session=identity.session_id is not None)
 
     def _block(self, until: float, terms: Terms) -> Draft:
-        return Draft.of(Verb.BLOCK, terms, self._records, until=until, reason=Reason.FORBIDDEN)
+        return Draft.of(Verb.BLOCK, terms, self._records, until=until)
 
     def _recheck(self, after: float, spread: float, whom: Whom) -> Draft:
         return Draft.of(Verb.RECHECK, {**whom, "after": after, "spread": spread}, self._records)

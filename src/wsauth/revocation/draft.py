@@ -10,6 +10,7 @@ from wsauth.revocation.record import BRIEF, MAX_AGE, Record, Verb
 from wsauth.revocation.records import Records
 from wsauth.revocation.selector import Match, Whom, match_of
 
+_REASONS = {Verb.BLOCK: Reason.FORBIDDEN, Verb.DISCONNECT: Reason.GOING_AWAY}  # where no other is given
 LONGEST = 3600.0  # seconds that an end may be put off or spread over
 
 
@@ -48,19 +49,18 @@ class Draft:
         records: Records,
         *,
         until: float | None = None,
-        reason: Reason = Reason.REVOKED,
     ) -> Draft:
         """Read the keywords of a verb, as in `Terms`. Raises ValueError for what makes no sense, and says what to write."""
         whom = dict(terms)
         after, spread, receipt = (seconds(name, whom.pop(name, 0.0)) for name in ("after", "spread", "receipt"))
-        given = whom.pop("reason", reason)
-        if not isinstance(given, Reason):
-            raise ValueError(f"reason={given!r}: write a member of Reason, such as Reason.REVOKED")
+        reason = whom.pop("reason", _REASONS.get(verb, Reason.REVOKED))
+        if not isinstance(reason, Reason):
+            raise ValueError(f"reason={reason!r}: write a member of Reason, such as Reason.REVOKED")
         match = match_of(whom)
         if until is not None:
             _check_until(until, records.now())
         held = records.hold(match) if verb is Verb.REVOKE else BRIEF
-        return cls(verb, match, after, spread, given, receipt, held, until)
+        return cls(verb, match, after, spread, reason, receipt, held, until)
 
     def __call__(self, at: float) -> Record:
         """Return the record as of this moment, in POSIX seconds by the log's clock."""

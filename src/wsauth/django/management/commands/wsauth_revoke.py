@@ -145,7 +145,7 @@ def _names(whom: Whom) -> list[str]:
 
 def _how(verb: str, options: dict[str, Any]) -> dict[str, float]:
     """Return the options that were given. Those that the verb does not know are an error."""
-    known = {"recheck": ("spread",), "block": ("after", "spread", "receipt", "until")}.get(
+    known = {"recheck": ("after", "spread"), "block": ("after", "spread", "receipt", "until")}.get(
         verb, ("after", "spread", "receipt")
     )
     given = [name for name in ("after", "spread", "until", "receipt") if options[name] is not None]
