@@ -279,7 +279,7 @@ async def test_database_that_is_away_judges_nobody(alice, verifier, secret_of, m
     def fail(*args, **kwargs):
         raise OperationalError("away")
 
-    monkeypatch.setattr("django.db.models.query.QuerySet.filter", fail)
+    monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
     with pytest.raises(VerifierUnavailable):
         await verifier.recheck(proven)
 

@@ -19,6 +19,7 @@ from django.db import router
 
 from wsauth.core.errors import VerifierUnavailable
 from wsauth.core.locations import MAX_SECRET
+from wsauth.django import prepared
 from wsauth.django.lookups import each
 from wsauth.django.scope import session_store
 
@@ -75,10 +76,10 @@ def _from_rows(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
     are written to: a replica, or the cache, may not know yet of a log-out.
     """
     model = sessions[0].model
-    keys = {session.session_key for session in sessions}
-    rows = model.objects.using(router.db_for_write(model)).filter(session_key__in=keys)
-    # By the exact key: a collation may match other spellings.
-    found = {key: (data, date) for key, data, date in rows.values_list("session_key", "session_data", "expire_date")}
+    keys = list({session.session_key for session in sessions})
+    columns = ("session_key", "session_data", "expire_date")
+    rows = prepared.columns(model.objects, router.db_for_write(model), "session_key", keys, *columns)
+    found = {key: (data, date) for key, data, date in rows}  # by the exact key: a collation may match other spellings
     as_django = type(sessions[0]).load in (db.SessionStore.load, cached_db.SessionStore.load)
 
     def from_row(session: Any) -> Loaded | None:

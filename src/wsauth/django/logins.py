@@ -30,8 +30,8 @@ def users_of(sessions: Sequence[Any]) -> list[Any]:
     from django.contrib.auth import get_user_model, load_backend
     from django.contrib.auth.backends import ModelBackend
 
-    backend_of = functools.cache(load_backend)
-    logins = each(lambda session: _login(session, backend_of), sessions)
+    backend_of, primary_key = functools.cache(load_backend), get_user_model()._meta.pk
+    logins = each(lambda session: _login(session, backend_of, primary_key), sessions)
     in_one_query = [
         login for login in logins if isinstance(login, _Login) and type(login.backend).get_user is ModelBackend.get_user
     ]
@@ -52,8 +52,8 @@ def users_of(sessions: Sequence[Any]) -> list[Any]:
     return each(user_of, logins)
 
 
-def _login(session: Any, backend_of: Callable[[str], Any]) -> _Login | None:
-    from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
+def _login(session: Any, backend_of: Callable[[str], Any], primary_key: Any) -> _Login | None:
+    from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY
     from django.core.exceptions import ValidationError
 
     try:
@@ -63,7 +63,7 @@ def _login(session: Any, backend_of: Callable[[str], Any]) -> _Login | None:
     if backend not in settings.AUTHENTICATION_BACKENDS:
         raise InvalidCredentials("the backend of the session is not in AUTHENTICATION_BACKENDS any more")
     try:
-        pk = get_user_model()._meta.pk.to_python(stored)
+        pk = primary_key.to_python(stored)
     except ValidationError:  # the user model had other keys when the session was opened
         raise InvalidCredentials(UNKNOWN_USER) from None
     return _Login(session, backend_of(backend), pk)

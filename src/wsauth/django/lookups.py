@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.reasons import Reason
+from wsauth.django import prepared
 from wsauth.django.database import NO_SUCH_ROW
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def rows_in(manager: Any, field: str, values: Iterable[Any]) -> list[Any]:
     """
     values = list(values)
     try:
-        return list(manager.filter(**{f"{field}__in": values}))
+        return prepared.rows(manager, field, values)
     except NO_SUCH_ROW:
         found = [_row(manager, field, value) for value in values]
         return list({row.pk: row for row in found if row is not None}.values())
