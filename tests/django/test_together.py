@@ -27,7 +27,8 @@ class Store:
         assert self.may_answer.wait(5)
         if self.error is not None:
             raise self.error
-        return [KeyError(key) if key == "odd" else key.upper() for key in keys]
+        odd = {"odd": KeyError, "empty": StopIteration}
+        return [odd[key](key) if key in odd else key.upper() for key in keys]
 
 
 @pytest.fixture
@@ -80,6 +81,16 @@ async def test_the_failure_of_one_is_its_own(store):
     assert (first, a, b, type(odd)) == ("FIRST", "A", "B", KeyError)
     with pytest.raises(KeyError):
         await together.ask("odd")
+
+
+async def test_a_stop_iteration_is_one_failure_too(store):
+    """As of `next()` in a project's backend. No future takes it, and those behind it would wait for ever."""
+    together = Together(store)
+    tasks = await several(store, together, ["a", "empty", "b"])
+    store.may_answer.set()
+    first, a, empty, b = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 2)
+    assert (first, a, b) == ("FIRST", "A", "B")
+    assert isinstance(empty, RuntimeError)
 
 
 async def test_the_cancellation_of_one_is_its_own(store):

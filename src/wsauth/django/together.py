@@ -93,6 +93,8 @@ class Together(Generic[K, V]):
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():  # whoever asked has left meanwhile
                 continue
+            if isinstance(outcome, StopIteration):  # which a future does not take: nobody after it would be answered
+                outcome = RuntimeError("a look-up raised StopIteration")
             if isinstance(outcome, Exception):
                 future.set_exception(outcome)
             else:
