@@ -72,6 +72,24 @@ async def test_an_error_among_the_answers_is_raised(address, raw, kind):
     await drop(line)
 
 
+@kinds
+async def test_a_log_in_that_is_refused_is_not_quoted(kind):
+    """A server that knows no AUTH repeats what it was sent, and that is the password."""
+
+    async def repeat(reader, writer):
+        while asked_for := await reader.read(4096):
+            writer.write(b"-ERR unknown command, with args beginning with: %r\r\n" % asked_for)
+        writer.close()
+
+    async with await asyncio.start_server(repeat, "127.0.0.1", 0) as impostor:
+        port = impostor.sockets[0].getsockname()[1]
+        with pytest.raises(FAULTS, match="refuses the log-in") as raised:
+            await asked(kind(Address(f"redis://bob:s3cret@127.0.0.1:{port}/0")), 1.0, TIME)
+    assert not isinstance(raised.value, ResponseError), "it would be taken for an answer"
+    assert "s3cret" not in str(raised.value)
+    assert raised.value.__suppress_context__, "a traceback would show what it was"
+
+
 async def test_a_cancelled_question_leaves_no_answer(address):
     """CVE-2023-28858."""
     line = Line(address)

@@ -28,7 +28,7 @@ class Clock:
 
 @pytest.fixture
 def process() -> Process:
-    return Process(Address("redis://localhost"), Commands("test"), Keyring(["s" * 16]), Records(Clock()))
+    return Process(Address("redis://localhost"), Commands("test"), Keyring(["s" * 16], "test"), Records(Clock()))
 
 
 def test_an_answer_that_came_late_does_not_put_the_clock_wrong(process: Process):

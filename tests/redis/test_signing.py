@@ -14,16 +14,16 @@ FIRST, SECOND = "the first secret of all", b"the second secret of all"
 def test_what_is_sealed_is_opened():
     """By whoever has the secret, at whatever place."""
     record = revoking("alice")(1000.0)
-    sealed = Keyring([SECOND]).seal(record)
-    assert Keyring([FIRST, SECOND]).open(*sealed) == record
-    assert Keyring([SECOND, FIRST]).seal(record) == sealed != Keyring([FIRST, SECOND]).seal(record)
+    sealed = Keyring([SECOND], "test").seal(record)
+    assert Keyring([FIRST, SECOND], "test").open(*sealed) == record
+    assert Keyring([SECOND, FIRST], "test").seal(record) == sealed != Keyring([FIRST, SECOND], "test").seal(record)
 
 
 def test_what_was_changed_is_not_opened():
     """A body, or a signature by another secret."""
-    body, name, signature = Keyring([FIRST]).seal(revoking("alice")(1000.0))
-    _, other, by_another = Keyring([SECOND]).seal(revoking("alice")(1000.0))
-    ring = Keyring([FIRST])
+    body, name, signature = Keyring([FIRST], "test").seal(revoking("alice")(1000.0))
+    _, other, by_another = Keyring([SECOND], "test").seal(revoking("alice")(1000.0))
+    ring = Keyring([FIRST], "test")
     for forged in ((body + b" ", name, signature), (body, name, by_another), (body, name, b"\xff"), (body, name, b"")):
         with pytest.raises(Forged):
             ring.open(*forged)
@@ -31,9 +31,16 @@ def test_what_was_changed_is_not_opened():
         ring.open(body, other, by_another)
 
 
+def test_what_was_signed_for_another_namespace_is_not_opened():
+    """Whoever can write to Redis could copy it there, where the same subject is another user."""
+    sealed = Keyring([FIRST], "staging").seal(revoking("alice")(1000.0))
+    with pytest.raises(Forged):
+        Keyring([FIRST], "production").open(*sealed)
+
+
 def test_what_is_long_is_not_even_hashed():
     """4 KiB is the most, signed or not."""
-    ring = Keyring([FIRST])
+    ring = Keyring([FIRST], "test")
     _, name, _ = ring.seal(revoking("alice")(1000.0))
     with pytest.raises(Forged, match="long"):
         ring.open(b"x" * (MAX_BODY + 1), name, b"")
@@ -41,7 +48,7 @@ def test_what_is_long_is_not_even_hashed():
 
 def test_a_later_version_is_no_forgery():
     """What is signed is ours, and may be more than is understood here."""
-    ring = Keyring([FIRST])
+    ring = Keyring([FIRST], "test")
 
     class Later:
         def encode(self):
@@ -53,6 +60,6 @@ def test_a_later_version_is_no_forgery():
 
 def test_the_name_of_a_key_does_not_tell_it():
     """It stands in Redis beside every record."""
-    _, name, _ = Keyring([FIRST]).seal(revoking("alice")(1000.0))
+    _, name, _ = Keyring([FIRST], "test").seal(revoking("alice")(1000.0))
     assert len(name) == 8
-    assert FIRST not in repr(Keyring([FIRST]))
+    assert FIRST not in repr(Keyring([FIRST], "test"))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FREEZE = 30.0  # seconds
 TAIL = 2.0  # seconds that a failover loses
 AHEAD = 3600.0  # seconds by which the clock of the lost primary was ahead
-_KEYRING = Keyring([SECRET])
+_KEYRING = Keyring([SECRET], "default")
 
 
 class Faults:
@@ -82,7 +82,7 @@ class Faults:
         now = time.time()
         record = Record(Verb.REVOKE, frozenset({("subject", self._innocent())}), now, now + 3600)
         body, key, signature = _KEYRING.seal(record)
-        sealed_by_another = Keyring([b"another secret" * 3]).seal(record)
+        sealed_by_another = Keyring([b"another secret" * 3], "default").seal(record)
         entry = {"u": record.id, "p": "", "r": body, "k": key}
         return [
             entry | {"m": b"0" * len(signature)},

@@ -34,7 +34,7 @@ class PlainReader:
 
     def __init__(self, url: str, *, secrets: list[str]) -> None:
         self.records = Records()
-        self._keyring = Keyring(secrets)
+        self._keyring = Keyring(secrets, "default")
         self._here = redis.Redis.from_url(url, socket_timeout=DEADLINE, socket_connect_timeout=DEADLINE)
         self._on_loop = redis.asyncio.Redis.from_url(url, socket_timeout=DEADLINE, socket_connect_timeout=DEADLINE)
         self._seen_at = -math.inf

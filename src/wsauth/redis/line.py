@@ -12,6 +12,7 @@ from typing import Any
 import redis.asyncio.connection as on_loops
 import redis.connection as in_threads
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
@@ -22,6 +23,7 @@ FAULTS = (RedisError, OSError)  # of which TimeoutError is one
 Command = tuple[str | bytes | int | float, ...]
 
 _ABSENT = "no such key"  # the error that XINFO gives for a stream that is not there
+_REFUSED = "it refuses the log-in; its answer is not shown, for it may quote the password"
 _MOST = 32  # connections for the writers of one event loop, when all of them write at once
 
 _OURS: dict[str, Any] = {
@@ -84,7 +86,10 @@ class Line:
         answers: list[Any] = []
         try:
             async with asyncio.timeout(deadline):
-                await connection.connect()  # type: ignore[no-untyped-call]
+                try:
+                    await connection.connect()  # type: ignore[no-untyped-call]
+                except ResponseError:
+                    raise NotConnected(_REFUSED) from None
                 await connection.send_packed_command(connection.pack_commands(commands))
                 for _ in commands:
                     try:
@@ -145,7 +150,10 @@ class ThreadLine:
         answers: list[Any] = []
         try:
             connection.socket_timeout = connection.socket_connect_timeout = deadline
-            connection.connect()
+            try:
+                connection.connect()
+            except ResponseError:
+                raise NotConnected(_REFUSED) from None
             ends = time.monotonic() + deadline
             connection.send_packed_command(connection.pack_commands(commands))
             for _ in commands:

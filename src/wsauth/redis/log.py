@@ -34,7 +34,7 @@ class RedisLog:
     in_transaction: ClassVar[bool] = False
 
     def __init__(self, url: str, *, secrets: Sequence[str | bytes], namespace: str = "default") -> None:
-        self._process = Process(Address(url), Commands(namespace), Keyring(secrets), Records())
+        self._process = Process(Address(url), Commands(namespace), Keyring(secrets, namespace), Records())
 
     def __repr__(self) -> str:
         return f"RedisLog({self._process.address!r}, namespace={self._process.commands.namespace!r})"

@@ -13,7 +13,7 @@ from wsauth.core.errors import ConfigurationError
 from wsauth.revocation.record import MAX_BODY, Record
 
 _LEAST = 16  # bytes of a secret
-_SIGN = b"wsauth revocation log: sign"  # the same secret may serve other purposes, with other keys derived from it
+_SIGN = b"wsauth revocation log: sign "  # the same secret may serve other purposes, with other keys derived from it
 _NAME = b"wsauth revocation log: name"
 
 
@@ -26,16 +26,16 @@ class UnknownKey(ValueError):
 
 
 class Keyring:
-    """Signs records and opens what others have signed."""
+    """Signs the records of one namespace and opens what others have signed for it: a copy in another one is forged."""
 
     __slots__ = ("_keys", "_signs_with")
 
-    def __init__(self, secrets: Sequence[str | bytes]) -> None:
+    def __init__(self, secrets: Sequence[str | bytes], namespace: str) -> None:
         if isinstance(secrets, str | bytes) or not isinstance(secrets, Sequence) or not secrets:
             raise ConfigurationError(
                 "RedisLog(secrets=...) takes a list: write secrets=[SECRET], the one that signs first"
             )
-        keys = [_key(secret) for secret in secrets]
+        keys = [_key(secret, namespace) for secret in secrets]
         self._keys = dict(keys)
         self._signs_with = keys[0]
 
@@ -57,7 +57,7 @@ class Keyring:
         return Record.decode(body)
 
 
-def _key(secret: str | bytes) -> tuple[bytes, bytes]:
+def _key(secret: str | bytes, namespace: str) -> tuple[bytes, bytes]:
     """Return the name of a key, which tells nothing about it, and the key."""
     plain = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     if not isinstance(plain, bytes) or len(plain) < _LEAST:
@@ -66,7 +66,7 @@ def _key(secret: str | bytes) -> tuple[bytes, bytes]:
             ' `python -c "import secrets; print(secrets.token_urlsafe(48))"` and keep it out of the code'
         )
     name = hmac.digest(plain, _NAME, hashlib.sha256)[:4].hex().encode()
-    return name, hmac.digest(plain, _SIGN, hashlib.sha256)
+    return name, hmac.digest(plain, _SIGN + namespace.encode("ascii"), hashlib.sha256)
 
 
 def _signature(key: bytes, body: bytes) -> bytes:
