@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import time
 
 import pytest
 from fakes import named, opened
@@ -64,6 +65,56 @@ async def test_an_identity_may_be_replaced():
     await asyncio.sleep(15)
     assert live.app.scope["user"] == "Alice"
     live.server.client_leaves()
+    await live.over()
+
+
+async def test_what_an_identity_leaves_out_stays_as_it_was():
+    """The token still expires, and is found by whatever it can be revoked by."""
+    now = time.time()
+    proven = Identity(
+        "alice",
+        issued_at=now,
+        expires_at=now + 50,
+        session_id="s",
+        token_id="t",
+        key_id="k",
+        labels={"device": "phone"},
+    )
+
+    async def verify(credentials):
+        return proven
+
+    async def recheck(identity):
+        return Identity(identity.subject, labels={"room": "7"})
+
+    for whom in ({"session_id": "s"}, {"token_id": "t"}, {"key_id": "k"}, {"labels": {"device": "phone", "room": "7"}}):
+        policy = Policy([named(verifier=verify)], recheck=recheck, recheck_every=10)
+        live = await opened(policy=policy)
+        await asyncio.sleep(15)
+        assert live.connection.identity.issued_at == now
+        assert (await policy.connections.disconnect(**whom)).closed == 1
+        await live.over()
+    live = await opened(policy=policy)
+    await asyncio.sleep(60)
+    assert live.server.code == 4440
+    await live.over()
+
+
+async def test_an_identity_may_be_given_another_end():
+    """As by an introspection that knows of a renewal."""
+    now = time.time()
+
+    async def verify(credentials):
+        return Identity("alice", expires_at=now + 50, token_id="t")
+
+    async def recheck(identity):
+        return Identity("alice", expires_at=now + 500, token_id="u")
+
+    policy = Policy([named(verifier=verify)], recheck=recheck, recheck_every=10)
+    live = await opened(policy=policy)
+    await asyncio.sleep(100)
+    assert live.server.code is None
+    assert (await policy.connections.disconnect(token_id="u")).closed == 1
     await live.over()
 
 

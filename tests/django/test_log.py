@@ -150,7 +150,7 @@ def test_what_cannot_be_recorded_says_so_and_spoils_no_transaction(here, alice, 
     assert here.alice.told == ["REVOKED"]
     with pytest.raises(RevocationNotRecorded):
         here.connections.disconnect_now(subject="1")
-    assert here.alice.told == ["REVOKED", "REVOKED"]
+    assert here.alice.told == ["REVOKED", "GOING_AWAY"]
 
 
 def test_a_database_that_is_away_is_named_without_its_words(here, monkeypatch):

@@ -1,6 +1,7 @@
 """What happens while the log is out of reach."""
 
 import asyncio
+import contextvars
 
 import pytest
 
@@ -222,6 +223,20 @@ async def test_nothing_stops_the_watch():
     await asyncio.sleep(2 * TICK)
     assert seen == [ZeroDivisionError] * 2
     assert len(socket.later) == 1
+    here.close(socket)
+    await asyncio.sleep(2 * TICK)
+
+
+async def test_the_watch_knows_nothing_of_the_handshake_that_started_it():
+    """Which ends long before, and whose context is none of the others' business."""
+    handshake, seen = contextvars.ContextVar("handshake", default="none"), []
+    here = connections()
+    here.sight.tell([lambda event: seen.append((event.kind, handshake.get()))])
+    handshake.set("alice's")
+    socket = opened(here)
+    here.log.silence = 6.0
+    await asyncio.sleep(3 * TICK)
+    assert seen == [(EventKind.LOG_STALE, "none")]
     here.close(socket)
     await asyncio.sleep(2 * TICK)
 

@@ -12,7 +12,7 @@ from revocation.live import Socket
 from wsauth import Connections, Reason
 from wsauth.revocation.connections import Standing
 from wsauth.revocation.log import MemoryLog
-from wsauth.revocation.record import Record, Verb
+from wsauth.revocation.record import BRIEF, Record, Verb
 from wsauth.revocation.records import Records
 from wsauth.revocation.selector import keys_of
 from wsauth.testing import FakeClock
@@ -199,6 +199,27 @@ def test_how_long_tokens_live_is_never_forgotten(records):
     for seconds in (100.0, 50.0):
         records.outlast(seconds)
     assert (records.longest, records.hold(frozenset({("subject", "alice")}))) == (100.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("whom", "lives"), [({"subject": "alice"}, 600.0), ({"session_id": "s"}, 7200.0), ({"session_id": "s"}, 600.0)]
+)
+def test_a_revocation_is_held_as_long_as_tokens_are_known_to_live(records, monotonic, whom, lives):
+    """It may come from a worker that has never seen one. What a store bears alone is kept for an hour, as ever."""
+    records.outlast(lives, bears_session="session_id" in whom)
+    records.apply(record(until=1100.0, **whom))
+    monotonic.advance(max(lives, BRIEF if "session_id" in whom else 0.0) - 1)
+    assert len(records.live()) == 1
+    monotonic.advance(2)
+    assert records.live() == []
+
+
+def test_only_a_revocation_is_held_for_longer(records, monotonic):
+    """A block says itself until when."""
+    records.outlast(600.0)
+    records.apply(record(until=1100.0, verb=Verb.BLOCK))
+    monotonic.advance(101)
+    assert records.live() == []
 
 
 def test_records_come_from_any_thread():

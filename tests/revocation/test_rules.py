@@ -76,6 +76,7 @@ def test_what_makes_a_handshake_verify_once_more(verb, stateful, doubt):
     [
         (Verb.REVOKE, True, AT, True),
         (Verb.REVOKE, True, AT + 0.1, False),
+        (Verb.REVOKE, False, AT, True),
         (Verb.REVOKE, False, AT + 50, True),  # without an issue time
         (Verb.DISCONNECT, True, AT, True),
         (Verb.DISCONNECT, False, AT, True),
@@ -90,3 +91,9 @@ def test_what_makes_a_handshake_verify_once_more(verb, stateful, doubt):
 def test_which_connection_ends(verb, stateful, since, ended):
     """Those that stand before the record, and whoever is blocked."""
     assert ends(record(verb), Socket(stateful=stateful, since=since)) is ended
+
+
+@pytest.mark.parametrize(("since", "ended"), [(AT, True), (AT + 0.1, False)])
+def test_a_connection_ends_that_stands_already_whatever_its_issuers_clock_said(since, ended):
+    """What was verified before the revocation was issued before it, also by a clock that runs ahead."""
+    assert ends(record(Verb.REVOKE), Socket(since=since, issued_at=AT + 5)) is ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Iterable
@@ -82,7 +83,8 @@ class Sight:
         self._log.follow()
         if self._log.reaches_others and (loop := asyncio.get_running_loop()) not in self._watching:
             self._watching.add(loop)
-            loop.call_later(TICK, self._watch, loop)
+            # In a context of its own: the handshake that came first ends long before.
+            loop.call_later(TICK, self._watch, loop, context=contextvars.Context())
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not in the task that reads the log: what hangs there must be seen from here."""

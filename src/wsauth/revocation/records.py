@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
-from wsauth.revocation.record import BRIEF, Record
+from wsauth.revocation.record import BRIEF, Record, Verb
 from wsauth.revocation.selector import Key, Match
 
 
@@ -125,15 +125,16 @@ class Records:
         return record_id in self._known
 
     def _add(self, record: Record) -> bool:
-        remaining = record.until - self.now()
+        now = self.now()
         home = _home(record.match)
         with self._lock:
             self._forget_lapsed()
-            if remaining <= 0 or record.id in self._known:
+            if record.until <= now or record.id in self._known:
                 return False
             self._known.add(record.id)
             # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-            heapq.heappush(self._lapses, (self._monotonic() + remaining, record.id, home))
+            lapses = self._monotonic() + self._held_until(record) - now
+            heapq.heappush(self._lapses, (lapses, record.id, home))
             with self._numbering:
                 number = Records._newest = Records._newest + 1
             there = self._by_home.get(home, ())
@@ -142,6 +143,12 @@ class Records:
             # Under the new number even where it says nothing new: whoever is being verified has not seen what it is about.
             self._by_home[home] = (*(held for held in there if not kept.covers(held.record)), Held(kept, number))
             return True
+
+    def _held_until(self, record: Record) -> float:
+        """Whoever published a revocation may not have seen how long tokens live, and this process has."""
+        if record.verb is not Verb.REVOKE:
+            return record.until
+        return max(record.until, record.at + record.after + record.spread + self.hold(record.match))
 
     def _forget_lapsed(self) -> None:
         while self._lapses and self._lapses[0][0] <= self._monotonic():

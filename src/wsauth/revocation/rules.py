@@ -30,11 +30,11 @@ def casts_doubt(record: Record, *, stateful: bool) -> bool:
 def ends(record: Record, connection: Live, issuer_ahead: float = 0.0) -> bool:
     """Whether the record ends a connection that it matches.
 
-    What a store vouches for ends if its verification began at or before the record. A later one saw the store as it is
-    since, and must survive a record that arrives late.
+    Whose verification began at or before the record ends, whatever the clock of the issuer said. Of what a store vouches
+    for, a later one saw the store as it is since, and must survive a record that arrives late.
     """
-    if record.verb is Verb.DISCONNECT or (record.verb is Verb.REVOKE and connection.stateful):
-        return connection.since <= record.at
+    if record.verb in (Verb.DISCONNECT, Verb.REVOKE) and connection.since <= record.at:
+        return True
     return refuses(record, connection.identity, stateful=connection.stateful, issuer_ahead=issuer_ahead)
 
 
