@@ -1,6 +1,8 @@
 """What the sinks of a policy are told, in which order."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 from fakes import (
@@ -91,6 +93,25 @@ async def test_every_life_ends_in_one_closed(end, expected):
     live.connection.release()
     await turns()
     assert sink.told() == [(ACCEPTED, None), *expected]
+
+
+async def test_a_re_check_that_ends_a_connection_comes_before_the_end():
+    """Also where it only says who this is now, and that is somebody who is blocked."""
+
+    async def recheck(identity):
+        return replace(identity, labels={"room": "7"})
+
+    told = []
+    policy = Policy([named()], recheck=recheck, recheck_every=10, events=[told.append])
+    await policy.connections.block(labels={"room": "7"}, until=time.time() + 1000)
+    live = await opened(policy=policy)
+    await live.over()
+    assert [(event.kind, event.reason) for event in told] == [
+        (EventKind.ACCEPTED, None),
+        (EventKind.RECHECKED, Reason.FORBIDDEN),
+        (EventKind.REVOKED, Reason.FORBIDDEN),
+        (EventKind.CLOSED, Reason.FORBIDDEN),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -189,3 +210,20 @@ async def test_the_log_going_out_of_reach_and_coming_back_is_told():
     for silence in (0.0, 6.0, 7.0, 0.0, 0.0):
         policy.connections.sight.judge(silence)
     assert [event.kind for event in sink] == [EventKind.LOG_STALE, EventKind.LOG_SYNCED]
+
+
+async def test_a_sink_that_ends_the_connection_again_ends_it_once():
+    """Whoever closes a user's other sockets when one was revoked comes back to the same one."""
+    seen = []
+
+    def sink(event):
+        seen.append(event.kind)
+        if event.kind is EventKind.REVOKED:
+            policy.connections.disconnect_now(subject="alice")
+
+    policy = Policy([named()], events=[sink])
+    live = await opened(policy=policy)
+    live.connection.end(Reason.REVOKED)
+    await live.over()
+    assert seen == [EventKind.ACCEPTED, EventKind.REVOKED, EventKind.CLOSED]
+    assert live.server.code == 4410

@@ -824,3 +824,20 @@ async def test_two_connections_of_one_user_both_end():
     assert len(policy.connections) == 1
     other.server.client_leaves()
     await other.over()
+
+
+@pytest.mark.parametrize("report_only", [False, True])
+async def test_a_verifier_that_cancels_itself_has_failed(report_only, caplog):
+    """A library's CancelledError that nobody sent is answered and logged; where it only reports, the application runs."""
+
+    async def gives_up(credentials):
+        raise asyncio.CancelledError
+
+    policy, server, app = Policy([named(verifier=gives_up)]), FakeServer(), Echo()
+    guarded = WebSocketAuthMiddleware(app, ReportOnly(policy) if report_only else policy)
+    task = server.start(guarded, knocking(server))
+    await turns()
+    server.client_leaves()
+    await task
+    assert (app.calls, "CancelledError" in caplog.text) == (report_only, True)
+    assert report_only or server.status == 503

@@ -24,6 +24,7 @@ from wsauth.asgi.lease import Lease
 from wsauth.asgi.refusal import Delivery, Refusal, bounded
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
+from wsauth.asgi.types import passes_for_async
 from wsauth.asgi.wire import Phase
 from wsauth.core.errors import ConnectionEnded
 from wsauth.core.events import Event, EventKind, emit, subject_hash
@@ -194,18 +195,19 @@ class Connection:
 
     def expire(self, reason: Reason) -> None:
         """Close the connection now; on its own event loop only."""
-        if self._wire.phase is not Phase.CLOSED:
+        if self._ended is None and self._wire.phase is not Phase.CLOSED:
             self.close(reason)
             self.wake()
 
     def close(self, reason: Reason) -> None:
         """Send the close, on its own event loop only. The application goes on waiting until `wake`."""
-        if self._wire.phase is not Phase.CLOSED:
+        if self._ended is None and self._wire.phase is not Phase.CLOSED:
+            self._ended = Ended(self.delivery.refusal(reason), self.loop)  # first: a sink may ask for the same again
             logger.info("closing connection %s: %s", self.id, reason.text)
             if self._admitted_at is not None:
                 kind = EventKind.EXPIRED if reason is Reason.EXPIRED else EventKind.REVOKED
                 self.emit(kind, reason, self._clock() - self._admitted_at)
-            self._begin_close(self.delivery.refusal(reason))
+            self._begin_close(self._ended.refusal)
 
     def wake(self) -> None:
         """Bring an application that waits in `receive` its disconnect, if wsauth has closed; cancel one that stays."""
@@ -216,6 +218,7 @@ class Connection:
     async def refuse(self, refusal: Refusal) -> None:
         """Refuse the handshake, or close where it is accepted already. The answer has reached the server on return."""
         if self._wire.phase is not Phase.CLOSED:
+            self._ended = Ended(refusal, self.loop)
             await asyncio.wait({self._begin_close(refusal)})
             self._wake()  # granian never tells the application of a refusal that is not its own
 
@@ -226,7 +229,6 @@ class Connection:
 
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""
-        self._ended = Ended(refusal, self.loop)
         self._open_until = CLOSED
         self._closing = self.loop.create_task(self._wire.close(refusal, self.delivery))
         self.release()
@@ -314,16 +316,10 @@ class Connection:
 
         hypercorn does not hear the client's close behind more messages than its queue holds.
         """
-        reading = self.loop.create_task(self._read_to_the_end())
-        try:
-            await asyncio.wait({reading}, timeout=READ_ON)
-        finally:
-            reading.cancel()
-
-    async def _read_to_the_end(self) -> None:
-        with contextlib.suppress(Exception):
-            while (await self._receive())["type"] != "websocket.disconnect":
-                pass
+        with contextlib.suppress(Exception):  # TimeoutError among them
+            async with asyncio.timeout(READ_ON):
+                while (await self._receive())["type"] != "websocket.disconnect":
+                    pass
 
     async def receive(self) -> Message:
         if self._connect is not None:
@@ -355,6 +351,7 @@ class Connection:
         ended = await self._look()
         return message if ended is None else ended.disconnect()
 
+    @passes_for_async
     def send(self, message: Message) -> Awaitable[None]:
         """Send as the server does; not a coroutine around its own, for that is half of what a message would cost."""
         if self._clock() < self._open_until:

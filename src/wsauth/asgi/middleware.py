@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
 from wsauth.asgi.rechecks import Rechecks
+from wsauth.asgi.running import is_cancelled
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
 from wsauth.core.decision import Allow, Decision, Deny
@@ -161,9 +163,11 @@ class WebSocketAuthMiddleware:
         waited = False
         for _ in range(MAX_LOOKS):
             position, since = verified or (connections.position, connections.now())
-            decision = await decide()
+            decision = await _uncancelled(decide)
             if isinstance(decision, Deny):
                 return decision
+            if verified:  # a re-check may have renewed it while `allow` was asked
+                decision = replace(decision, identity=connection.identity)
             scheme = decision.identity.scheme
             if not self._lives(decision.identity):
                 return Deny(Reason.EXPIRED, "the identity has expired", scheme)
@@ -204,7 +208,7 @@ class WebSocketAuthMiddleware:
         began = time.perf_counter()
         handshake = Handshake.from_scope(scope)
         try:
-            decision = await policy.decide(handshake)
+            decision = await _uncancelled(partial(policy.decide, handshake))
         except Exception as error:
             log.logger.error("report only: deciding raised %s", type(error).__name__)
             return
@@ -217,6 +221,17 @@ class WebSocketAuthMiddleware:
         incident = log.incident()
         log.refused(decision, handshake, incident, verb="report only: would refuse")
         _emit_denied(policy, decision, time.perf_counter() - began, incident, EventKind.WOULD_DENY)
+
+
+async def _uncancelled(decide: Decide) -> Decision:
+    """Decide. A verifier that gives up by CancelledError, which nobody sent, has failed like any other."""
+    try:
+        return await decide()
+    except asyncio.CancelledError:
+        if is_cancelled():
+            raise
+        log.logger.error("a verifier raised CancelledError; the connection is refused")
+        return Deny(Reason.UNAVAILABLE, "a verifier was cancelled")
 
 
 def _emit_denied(policy: Policy, deny: Deny, seconds: float, incident: str, kind: EventKind = EventKind.DENIED) -> None:
