@@ -182,3 +182,22 @@ async def test_where_nobody_can_be_judged_the_others_need_not_be_tried():
     with pytest.raises(VerifierUnavailable):
         await Callback(recheck).recheck([Identity("alice")])
     assert asyncio.get_running_loop().time() == pytest.approx(PATIENCE)
+
+
+async def test_what_the_verifier_needs_stays_with_the_identity():
+    """It is asked again too, and looks for the session, the claims and the user that it gave."""
+
+    async def verify(credentials):
+        return Identity("alice", user="the user", claims={"sub": "alice"}, scope={"session": "the session"})
+
+    async def recheck(identity):
+        return Identity(identity.subject, scopes=frozenset({"read"}), scope={"room": "7"})
+
+    live = await opened(policy=Policy([named(verifier=verify)], recheck=recheck, recheck_every=10))
+    await asyncio.sleep(15)
+    now = live.connection.identity
+    assert (now.user, now.claims, now.scopes) == ("the user", {"sub": "alice"}, {"read"})
+    assert now.scope == {"session": "the session", "room": "7"}
+    assert live.app.scope["user"] == "the user"
+    live.server.client_leaves()
+    await live.over()

@@ -22,6 +22,7 @@ from fakes import (
     IllegalMessage,
     NeverReturns,
     PushOnly,
+    Store,
     Wraps,
     in_a_thread,
     knocking,
@@ -804,3 +805,40 @@ async def test_ten_thousand_connections_leave_nothing():
     assert count() - before < 300
     assert len(policy.connections) == 0
     assert left_behind() == []
+
+
+async def test_of_many_ends_no_application_hears_before_the_last_close():
+    """Servers tell it at once (uvicorn): what it does about it would hold up the closes of the others."""
+    live = await opened(policy=Policy([named()]))
+    live.connection.close(Reason.REVOKED)
+    await turns(20)
+    assert (live.server.code, list(live.server.inbox)) == (4410, []), "the server has told it"
+    assert live.app.seen[-1]["type"] != DISCONNECT
+    live.connection.wake()
+    await live.over()
+    assert live.app.seen[-1] == {"type": DISCONNECT, "code": 4410, "reason": Reason.REVOKED.text}
+
+
+async def test_a_close_during_a_hold_is_the_last():
+    """The application's own, while a store is asked for a later end: the connection is over whatever the store says."""
+
+    class ClosesLate(FakeApplication):
+        async def run(self, receive, send):
+            await receive()
+            await send({"type": ACCEPT})
+            await asyncio.sleep(10.0)
+            await send({"type": CLOSE, "code": 4000})
+            while (await receive())["type"] != DISCONNECT:
+                pass
+
+    store = Store(alice=10.0)
+    store.delay = 0.5
+    policy = Policy([named(verifier=store)])
+    server = FakeServer()
+    live = await opened(ClosesLate(), server, policy=policy, clock=asyncio.get_running_loop().time)
+    store.expires["alice"] = 1000.0
+    await asyncio.sleep(10.2)
+    await asyncio.sleep(1.0)
+    assert (len(policy.connections), policy.connections.revoke_now(subject="alice").closed) == (0, 0)
+    await live.over()
+    assert (server.illegal, server.types()) == ([], [ACCEPT, CLOSE])

@@ -477,3 +477,18 @@ async def test_a_stopped_connection_delivers_nothing_more():
     live.server.client_sends("late")
     await live.over()
     assert (live.app.types(), live.server.code) == ([CONNECT, DISCONNECT], 4410)
+
+
+async def test_a_warning_waits_for_an_accept_that_is_on_its_way():
+    """A server takes nothing else before."""
+
+    class SlowAccept(FakeServer):
+        async def _put_on_the_wire(self, message):
+            if message["type"] == ACCEPT:
+                await asyncio.sleep(5)
+            await super()._put_on_the_wire(message)
+
+    server = SlowAccept()
+    live = await timed(Policy([expiring(10.0)], expiry_warning=ExpiryWarning(before=9)), Echo(), server)
+    await live.over()
+    assert (server.illegal, server.types(), server.code) == ([], [ACCEPT, SEND, "websocket.close"], 4440)

@@ -7,6 +7,7 @@ import random
 
 import pytest
 from fakes import Echo, FakeServer, Opened, Store, in_a_thread, knocking, left_behind, named, opened, turns
+from revocation.live import SilentLog
 
 from wsauth import (
     Blind,
@@ -385,13 +386,38 @@ async def test_a_store_that_comes_back_confirms():
 
 
 async def test_trust_keeps_who_cannot_be_confirmed():
-    """That is what `Blind.TRUST` says."""
+    """That is what `Blind.TRUST` says of a log that is out of reach, which may be in the same database."""
+    store, log = Store(alice=None), SilentLog()
+    live = await let_in(store, connections=Connections(log=log, blind=Blind.TRUST))
+    store.fails, log.silence = OSError(), 1000.0
+    await asyncio.sleep(1000)
+    assert len(store.asked) > 50
+    log.silence = 0.0
+    await leave(live)
+    await asyncio.sleep(2)
+
+
+async def test_trust_is_in_nobody_else():
+    """Where the log is in reach, who cannot be confirmed is closed."""
     store = Store(alice=None)
     live = await let_in(store, connections=Connections(blind=Blind.TRUST))
     store.fails = OSError()
-    await asyncio.sleep(1000)
-    assert len(store.asked) > 50
-    await leave(live)
+    await live.over()
+    assert live.server.code == 4503
+
+
+async def test_a_look_after_a_change_is_not_made_good_by_one_before_it():
+    """What takes a while to happen is not seen earlier."""
+    store = Store(alice=None)
+    live = await let_in(store, recheck_every=3600)
+    live.policy.connections.recheck_now(subject="alice", after=60)
+    live.policy.connections.recheck_now(subject="alice")
+    await asyncio.sleep(50)
+    assert len(store.at) == 1
+    store.expires.clear()
+    await live.over()
+    assert live.server.code == 4410
+    assert 59.9 < store.at[-1] < 61
 
 
 async def test_a_store_that_hangs_closes_everybody_in_time():

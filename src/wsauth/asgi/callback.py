@@ -66,15 +66,18 @@ class Callback:
 
 
 def _completed(answer: Identity, before: Identity) -> Identity:
-    """Whatever the answer leaves out of when the credential ends, and of what it can be revoked by, stays as it was."""
+    """Whatever the answer leaves out stays as it was: the verifiers look at it when they are asked again."""
     return replace(
         answer,
+        user=before.user if answer.user is None else answer.user,
         issued_at=before.issued_at if answer.issued_at is None else answer.issued_at,
         expires_at=before.expires_at if answer.expires_at is None else answer.expires_at,
         session_id=answer.session_id or before.session_id,
         token_id=answer.token_id or before.token_id,
         key_id=answer.key_id or before.key_id,
         labels={**before.labels, **answer.labels},
+        claims={**before.claims, **answer.claims},
+        scope={**before.scope, **answer.scope},
     )
 
 

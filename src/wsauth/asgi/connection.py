@@ -191,7 +191,8 @@ class Connection:
         """Send the client of an accepted connection a message that is not the application's."""
         if self._warning is not None:
             self._warning.cancel()
-        self._warning = self.loop.create_task(bounded(self._send, [{"type": "websocket.send", "text": text}]))
+        message = {"type": "websocket.send", "text": text}
+        self._warning = self.loop.create_task(bounded(self._wire.send_after_accept, [message]))
 
     def expire(self, reason: Reason) -> None:
         """Close the connection now; on its own event loop only."""
@@ -212,6 +213,7 @@ class Connection:
     def wake(self) -> None:
         """Bring an application that waits in `receive` its disconnect, if wsauth has closed; cancel one that stays."""
         if self._ended is not None:
+            self._ended.release()
             self._wake()
             self._running.stop_after(LINGER)
 
@@ -219,6 +221,7 @@ class Connection:
         """Refuse the handshake, or close where it is accepted already. The answer has reached the server on return."""
         if self._wire.phase is not Phase.CLOSED:
             self._ended = Ended(refusal, self.loop)
+            self._ended.release()
             await asyncio.wait({self._begin_close(refusal)})
             self._wake()  # granian never tells the application of a refusal that is not its own
 
@@ -349,7 +352,7 @@ class Connection:
         elif self._clock() < self._open_until:
             return message
         ended = await self._look()
-        return message if ended is None else ended.disconnect()
+        return message if ended is None else await ended.receive()
 
     @passes_for_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -366,6 +369,8 @@ class Connection:
         elif self.answer is not None:
             await self._send_answer(self.answer, message)
         else:
+            if message["type"] == "websocket.close":
+                self._closed()
             await self._send(message)
 
     async def _look(self) -> Ended | None:

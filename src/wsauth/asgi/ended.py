@@ -16,21 +16,35 @@ PAUSE = 0.1  # seconds between two disconnects, for an application that does not
 
 
 class Ended:
-    """The end, from `at` on in the loop's time. `receive` and `send` stand in for the server's."""
+    """The end. `receive` and `send` stand in for the server's.
 
-    __slots__ = ("_at", "_loop", "_told", "refusal")
+    Nobody is told before `release`, though servers would (uvicorn): of many connections that end at once, what the
+    applications do about it comes after the last close.
+    """
+
+    __slots__ = ("_at", "_is_released", "_loop", "_released", "_told", "refusal")
 
     def __init__(self, refusal: Refusal, loop: asyncio.AbstractEventLoop) -> None:
         self.refusal = refusal
         self._loop = loop
         self._at = loop.time()
         self._told = False
+        self._is_released = False
+        self._released: asyncio.Future[None] | None = None
+
+    def release(self) -> None:
+        self._is_released = True
+        if self._released is not None and not self._released.done():
+            self._released.set_result(None)
 
     def disconnect(self) -> Message:
         self._told = True
         return {"type": "websocket.disconnect", "code": self.refusal.code, "reason": self.refusal.text}
 
     async def receive(self) -> Message:
+        if not self._is_released:
+            self._released = self._released or self._loop.create_future()
+            await asyncio.shield(self._released)
         if self._told:
             await asyncio.sleep(PAUSE)
         return self.disconnect()

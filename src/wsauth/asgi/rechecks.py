@@ -54,6 +54,7 @@ class Rechecks:
         self._intervals: dict[Lease, float] = {}
         self._failing_since: dict[Lease, float] = {}
         self._waiting: dict[Lease, None] = {}  # in order
+        self._owed: dict[Lease, float] = {}  # a look at this moment of the loop's, also where another comes before
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -68,7 +69,7 @@ class Rechecks:
     def discard(self, lease: Lease) -> None:
         """Look at a connection no more. With the last one everything goes."""
         self._agenda.discard(lease)
-        for held in (self._waiting, self._failing_since, self._intervals):
+        for held in (self._waiting, self._failing_since, self._intervals, self._owed):
             held.pop(lease, None)
         if not self._intervals:
             _in_use.pop((self._loop, id(self._rechecker)), None)
@@ -76,9 +77,15 @@ class Rechecks:
                 self._task.cancel()
 
     def look(self, lease: Lease, within: float = 0.0, after: float = 0.0) -> None:
-        """Look at a connection at a random moment of `within` seconds, again where a look is under way."""
+        """Look at a connection at a random moment of `within` seconds, again where a look is under way.
+
+        `after` is how many seconds the change takes that it is to see: an earlier look does not do instead.
+        """
         if lease in self._intervals:
-            self._agenda.set(lease, min(self._moment(after, after + within), self._agenda.moment(lease)))
+            when = self._moment(after, after + within)
+            if after:
+                self._owed[lease] = max(when, self._owed.get(lease, when))
+            self._agenda.set(lease, min(when, self._agenda.moment(lease)))
 
     def _set(self, lease: Lease) -> None:
         """Sooner than usual where something is amiss: a look that failed, or a log that is out of reach."""
@@ -86,7 +93,7 @@ class Rechecks:
         if lease in self._failing_since or not lease.sees_its_logs:
             seconds = min(seconds, RETRY)
         when = math.inf if seconds == math.inf else self._moment(seconds * (1 - SPREAD), seconds * (1 + SPREAD))
-        self._agenda.set(lease, when)
+        self._agenda.set(lease, min(when, self._owed.get(lease, when)))
 
     def _moment(self, least: float, most: float) -> float:
         """Return a random moment from `least` to `most` seconds from now, which others share."""
@@ -95,6 +102,9 @@ class Rechecks:
         return math.ceil(when / grain) * grain if grain > 1e-3 else when
 
     def _start(self, due: list[Lease], now: float) -> None:
+        for lease in due:
+            if self._owed.get(lease, math.inf) <= now:
+                del self._owed[lease]
         self._waiting.update(dict.fromkeys(due))
         if self._task is None:
             self._task = self._loop.create_task(self._work())
@@ -176,7 +186,7 @@ class Rechecks:
             logger.error("%s answered a %s, which is no finding", who, type(finding).__name__)
         now = self._loop.time()
         since = self._failing_since.setdefault(lease, now)
-        if now - since < UNCONFIRMED or lease.is_trusted_blindly:
+        if now - since < UNCONFIRMED or (lease.is_trusted_blindly and not lease.sees_its_logs):
             return None
         logger.info("connection %s could not be confirmed for %.0f s", lease.connection.id, now - since)
         return Reason.UNAVAILABLE

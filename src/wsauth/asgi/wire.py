@@ -47,11 +47,11 @@ class Wire:
 
     async def _close(self, before: Phase, refusal: Refusal, delivery: Delivery) -> None:
         if before is Phase.OPEN:
-            await bounded(self._send_after_accept, [refusal.close()])
+            await bounded(self.send_after_accept, [refusal.close()])
         elif before is Phase.CONNECTING:
             await delivery.deliver(refusal, self.send)
 
-    async def _send_after_accept(self, message: Message) -> None:
-        """An accept may still be on its way, and a server takes no close before it is done."""
+    async def send_after_accept(self, message: Message) -> None:
+        """An accept may still be on its way, and a server takes nothing else before it is done."""
         async with self._accepting:
             await self.send(message)
