@@ -191,9 +191,27 @@ async def test_the_watch_lives_as_long_as_a_connection():
     here.log.silence = 61.0
     await asyncio.sleep(3 * TICK)
     assert len(socket.later) == 1
+    here.log.silence = 0.0
+    await asyncio.sleep(1.5 * TICK)
     here.close(socket)
     await asyncio.sleep(2 * TICK)
     assert loop.timers() == []
+
+
+async def test_the_watch_says_when_the_log_is_back_though_everybody_has_left():
+    """Else a gauge says for ever that it is out of reach."""
+    here, loop, told = connections(), asyncio.get_running_loop(), []
+    here.sight.tell([lambda event: told.append(event.kind)])
+    socket = opened(here)
+    here.log.silence = 6.0
+    await asyncio.sleep(1.5 * TICK)
+    here.close(socket)
+    await asyncio.sleep(3 * TICK)
+    followed = here.log.followed
+    here.log.silence = 0.0
+    await asyncio.sleep(2 * TICK)
+    assert (told, loop.timers()) == ([EventKind.LOG_STALE, EventKind.LOG_SYNCED], [])
+    assert followed > 3
 
 
 async def test_the_watch_wakes_for_a_handshake_that_took_long():

@@ -11,6 +11,7 @@ from fakes import in_a_thread
 from revocation.live import Socket
 from wsauth import ConfigurationError, Connections, Identity, Reason
 from wsauth.revocation.connections import Standing
+from wsauth.revocation.draft import Draft
 from wsauth.revocation.log import MemoryLog, Receipt
 from wsauth.revocation.record import Record, Verb
 from wsauth.revocation.records import Records
@@ -148,9 +149,11 @@ async def test_who_logged_in_again_is_looked_at_when_a_revocation_is_late(connec
 
 async def test_a_newer_token_is_looked_at_where_somebody_can_be_asked(connections, clock):
     """It is not ended, and what was revoked may concern it."""
-    newer, _ = opened(connections, since=clock() + 1, issued_at=clock() + 1, can_look_again=True)
-    older, _ = opened(connections, since=clock() + 1, issued_at=clock(), can_look_again=True)
-    await connections.revoke(subject="alice")
+    revoked = Draft.of(Verb.REVOKE, {"subject": "alice"}, connections.log.records)(clock())
+    clock.advance(1)
+    newer, _ = opened(connections, since=clock(), issued_at=clock(), can_look_again=True)
+    older, _ = opened(connections, since=clock(), issued_at=clock() - 1, can_look_again=True)
+    connections.log.records.apply(revoked)
     assert (newer.ended, newer.looks) == ([], [0.0])
     assert (older.ended, older.looks) == ([Reason.REVOKED], [])
 
@@ -248,8 +251,30 @@ async def test_a_revocation_is_remembered_as_long_as_a_token_that_was_seen(conne
     await connections.revoke(subject="alice")
     monotonic.advance(499)
     assert opened(connections)[1] is Reason.REVOKED
-    monotonic.advance(1)
+    monotonic.advance(52)  # a tenth more
     assert opened(connections)[1] is Standing.GOOD
+
+
+@pytest.mark.parametrize("whom", [{"subject": "alice"}, {"session_id": "s"}])
+async def test_a_revocation_is_held_on_to_where_such_a_token_is_seen_later(connections, clock, monotonic, whom):
+    """Also by the handshake that it refuses."""
+    await connections.revoke(**whom)
+    token = {"expires_at": clock() + 30 * 86400, "issued_at": clock() - 1, "session_id": "s"}
+    assert opened(connections, **token)[1] is Reason.REVOKED
+    monotonic.advance(30 * 86400 - 1)
+    assert opened(connections, **token)[1] is Reason.REVOKED
+    monotonic.advance(30 * 86400)
+    assert connections.log.records.live() == []
+
+
+async def test_a_token_that_outlives_what_is_remembered_is_told_once(clock, caplog):
+    """A process that starts later has not seen it."""
+    connections = Connections(remember=3600, clock=clock)
+    opened(connections, expires_at=clock() + 0.9 * 3600)
+    for subject in ("alice", "bob"):
+        opened(connections, subject, expires_at=clock() + 30 * 86400)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "write remember=2592000" in line
 
 
 async def test_a_token_that_lives_for_ever_does_no_harm(connections, clock):

@@ -87,7 +87,7 @@ def test_a_record_lapses(records, clock, monotonic):
     assert (records.live(), len(records.matching([("subject", "alice")]))) == ([one], 1)
     monotonic.advance(0.1)
     assert (records.live(), records.matching([("subject", "alice")]), len(records)) == ([], [], 0)
-    assert (records._by_home, records._lapses, records._known) == ({}, [], set())
+    assert (records._by_home, records._lapses, records._known) == ({}, [], {})
     clock.advance(10)
     records.apply(one)
     assert audience.enforced == [one]

@@ -31,7 +31,7 @@ def test_a_token_issued_up_to_a_revocation_is_refused(issued_at, refused):
     """In whole seconds: a token of the same second is not newer."""
     identity = Identity("alice", issued_at=issued_at)
     assert refuses(record(Verb.REVOKE), identity, stateful=False) is refused
-    assert ends(record(Verb.REVOKE), Socket(issued_at=issued_at, since=AT + 50)) is refused
+    assert ends(record(Verb.REVOKE), Socket(issued_at=issued_at, since=AT + 50), AT + 100) is refused
 
 
 def test_an_issuer_may_be_ahead():
@@ -39,7 +39,7 @@ def test_an_issuer_may_be_ahead():
     token = Identity("alice", issued_at=1003)
     assert not refuses(record(Verb.REVOKE), token, stateful=False, issuer_ahead=2.0)
     assert refuses(record(Verb.REVOKE), token, stateful=False, issuer_ahead=3.0)
-    assert ends(record(Verb.REVOKE), Socket(issued_at=1003), issuer_ahead=3.0)
+    assert ends(record(Verb.REVOKE), Socket(issued_at=1003), AT, issuer_ahead=3.0)
 
 
 @pytest.mark.parametrize("stateful", [True, False])
@@ -90,10 +90,17 @@ def test_what_makes_a_handshake_verify_once_more(verb, stateful, doubt):
 )
 def test_which_connection_ends(verb, stateful, since, ended):
     """Those that stand before the record, and whoever is blocked."""
-    assert ends(record(verb), Socket(stateful=stateful, since=since)) is ended
+    assert ends(record(verb), Socket(stateful=stateful, since=since), AT + 100) is ended
 
 
 @pytest.mark.parametrize(("since", "ended"), [(AT, True), (AT + 0.1, False)])
 def test_a_connection_ends_that_stands_already_whatever_its_issuers_clock_said(since, ended):
     """What was verified before the revocation was issued before it, also by a clock that runs ahead."""
-    assert ends(record(Verb.REVOKE), Socket(since=since, issued_at=AT + 5)) is ended
+    assert ends(record(Verb.REVOKE), Socket(since=since, issued_at=AT + 5), AT + 10) is ended
+
+
+@pytest.mark.parametrize("verb", [Verb.REVOKE, Verb.DISCONNECT])
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_connection_from_before_the_clock_was_put_back_ends(verb, stateful):
+    """By its clock it is younger than a record that comes after it."""
+    assert ends(record(verb), Socket(stateful=stateful, since=AT + 5, issued_at=AT + 5), AT)

@@ -88,12 +88,14 @@ class Sight:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not in the task that reads the log: what hangs there must be seen from here."""
-        if len(self._registry):
-            self._log.follow()  # its reader may have been cancelled, and no handshake come since
-            loop.call_later(TICK, self._watch, loop)
-        else:
-            self._watching.discard(loop)
-        self.judge(self._log.silence)
+        try:
+            self.judge(self._log.silence)
+        finally:
+            if len(self._registry) or self._is_stale:  # whoever said that it is out of reach says when it is back
+                self._log.follow()  # its reader may have been cancelled, and no handshake come since
+                loop.call_later(TICK, self._watch, loop)
+            else:
+                self._watching.discard(loop)
 
     def judge(self, silence: float) -> None:
         """Act on how long (seconds) the log has been silent.

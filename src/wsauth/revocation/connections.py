@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 import weakref
@@ -77,6 +78,8 @@ class Connections:
         self.log: RevocationLog = MemoryLog(Records(clock)) if log is None else log
         self._records = self.log.records
         self._records.outlast(remember)
+        self._remember = remember * _MORE
+        self._has_warned = False
         self._issuer_ahead = issuer_ahead
         self._registry = Registry()
         self._is_draining = False
@@ -215,10 +218,11 @@ class Connections:
 
     def enforce(self, record: Record) -> int:
         """End what the record ends; have judged again what a store can say more of. Returns how many it ended."""
-        after = max(0.0, record.at + record.after - self.now()) if record.after else 0.0
+        now = self.now()
+        after = max(0.0, record.at + record.after - now) if record.after else 0.0
         ended: list[Live] = []
         for connection in self._registry.matching(record.match):
-            if rules.ends(record, connection, self._issuer_ahead):
+            if rules.ends(record, connection, now, self._issuer_ahead):
                 ended.append(connection)
             elif connection.can_look_again and record.verb is not Verb.DISCONNECT:
                 connection.look_again(record.spread, after)
@@ -250,7 +254,14 @@ class Connections:
         if identity.expires_at is None:
             return
         lives = min(max(identity.expires_at, 0), _LATEST) - self._records.now()
-        self._records.outlast(min(lives, _MOST), bears_session=identity.session_id is not None)
+        if lives > self._remember and not self._has_warned:
+            self._has_warned = True
+            logger.warning(
+                "a token lives for %.0f s, and Connections(remember=%.0f) promises less: a revocation may be forgotten"
+                " while it is valid, by a process that starts later; write remember=%.0f",
+                *(lives, self._remember, math.ceil(min(lives, _MOST) / 3600) * 3600),
+            )
+        self._records.outlast(min(lives * _MORE, _MOST), bears_session=identity.session_id is not None)
 
     def _block(self, until: float, terms: Terms) -> Draft:
         return Draft.of(Verb.BLOCK, terms, self._records, until=until)
@@ -265,6 +276,7 @@ class Connections:
         return self.log.publish_now(draft, draft.receipt)
 
 
+_MORE = 1.1  # times: tokens that live a little longer than the longest so far come one after the other
 _MOST = 30 * 86400.0  # seconds: a record is kept so long beyond its last end, and 31 days at most
 _LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
 _DRAINED = 5.0  # seconds for the last closes to be sent

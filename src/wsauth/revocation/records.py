@@ -52,10 +52,10 @@ class Records:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._by_home: dict[Key, tuple[Held, ...]] = {}  # by one of the keys that they match
-        self._known: set[str] = set()
+        self._known: dict[str, float] = {}  # when each lapses
         self.longest = 0.0
         self._longest_with_session = BRIEF
-        self._lapses: list[tuple[float, str, Key]] = []  # a heap, of ids and homes
+        self._lapses: list[tuple[float, str, Key]] = []  # a heap, of ids and homes, and moments that were put off
         self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
 
     def __len__(self) -> int:
@@ -77,11 +77,14 @@ class Records:
         return self._longest_with_session if bears_session else self.longest
 
     def outlast(self, seconds: float, *, bears_session: bool = False) -> None:
-        """Hold revocations from now on as long as such a token lives. `bears_session` is whether it names a session too."""
+        """Hold revocations as long as such a token lives. `bears_session` is whether it names a session too."""
+        if seconds <= self.longest and (not bears_session or seconds <= self._longest_with_session):
+            return
         with self._lock:
             self.longest = max(self.longest, seconds)
             if bears_session:
                 self._longest_with_session = max(self._longest_with_session, seconds)
+            self._put_off()
 
     def listen(self, listener: Listener) -> None:
         """Enforce records upon this registry from now on, for as long as somebody else refers to it."""
@@ -131,10 +134,7 @@ class Records:
             self._forget_lapsed()
             if record.until <= now or record.id in self._known:
                 return False
-            self._known.add(record.id)
-            # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-            lapses = self._monotonic() + self._held_until(record) - now
-            heapq.heappush(self._lapses, (lapses, record.id, home))
+            self._hold(record, home, now)
             with self._numbering:
                 number = Records._newest = Records._newest + 1
             there = self._by_home.get(home, ())
@@ -144,6 +144,21 @@ class Records:
             self._by_home[home] = (*(held for held in there if not kept.covers(held.record)), Held(kept, number))
             return True
 
+    def _hold(self, record: Record, home: Key, now: float) -> None:
+        # By the monotonic clock: a wall clock that jumps must not forget what still counts.
+        lapses = self._monotonic() + self._held_until(record) - now
+        if lapses > self._known.get(record.id, 0.0):
+            self._known[record.id] = lapses
+            heapq.heappush(self._lapses, (lapses, record.id, home))
+
+    def _put_off(self) -> None:
+        """Hold on to what is held, now that tokens are known to live longer."""
+        self._forget_lapsed()
+        now = self.now()
+        for home, there in self._by_home.items():
+            for held in there:
+                self._hold(held.record, home, now)
+
     def _held_until(self, record: Record) -> float:
         """Whoever published a revocation may not have seen how long tokens live, and this process has."""
         if record.verb is not Verb.REVOKE:
@@ -152,8 +167,10 @@ class Records:
 
     def _forget_lapsed(self) -> None:
         while self._lapses and self._lapses[0][0] <= self._monotonic():
-            _, lapsed, home = heapq.heappop(self._lapses)
-            self._known.remove(lapsed)
+            moment, lapsed, home = heapq.heappop(self._lapses)
+            if self._known.get(lapsed) != moment:
+                continue  # it was put off
+            del self._known[lapsed]
             left = tuple(held for held in self._by_home.get(home, ()) if held.record.id != lapsed)
             if left:
                 self._by_home[home] = left

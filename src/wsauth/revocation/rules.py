@@ -27,13 +27,14 @@ def casts_doubt(record: Record, *, stateful: bool) -> bool:
     return record.verb is Verb.RECHECK or (record.verb is Verb.REVOKE and stateful)
 
 
-def ends(record: Record, connection: Live, issuer_ahead: float = 0.0) -> bool:
-    """Whether the record ends a connection that it matches.
+def ends(record: Record, connection: Live, now: float, issuer_ahead: float = 0.0) -> bool:
+    """Whether the record ends a connection that it matches. `now` is the log's time.
 
     Whose verification began at or before the record ends, whatever the clock of the issuer said. Of what a store vouches
-    for, a later one saw the store as it is since, and must survive a record that arrives late.
+    for, a later one saw the store as it is since, and must survive a record that arrives late. What began in the future
+    began before the clock was put back, and ends.
     """
-    if record.verb in (Verb.DISCONNECT, Verb.REVOKE) and connection.since <= record.at:
+    if record.verb in (Verb.DISCONNECT, Verb.REVOKE) and (connection.since <= record.at or connection.since > now):
         return True
     return refuses(record, connection.identity, stateful=connection.stateful, issuer_ahead=issuer_ahead)
 
