@@ -205,7 +205,12 @@ class _Record:
         self._ends = ends
 
     def end(self, reason: object) -> None:
+        self.close(reason)
+
+    def close(self, reason: object) -> None:
         self._ends.append(time.perf_counter())
+
+    def wake(self) -> None: ...
 
     def stop(self, reason: object) -> None: ...
 
