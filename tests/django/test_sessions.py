@@ -208,7 +208,7 @@ async def test_slow_database_leaves_the_event_loop_alone(alice, monkeypatch):
     waiting, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    def slow(keys):
+    def slow(keys, using):
         loop.call_soon_threadsafe(waiting.set)
         assert go_on.wait(timeout=5)
         return [None]

@@ -22,7 +22,7 @@ class Store:
         self.may_answer.set()
         self.error = None
 
-    def __call__(self, keys):
+    def __call__(self, keys, place):
         self.batches.append(list(keys))
         assert self.may_answer.wait(5)
         if self.error is not None:
@@ -160,9 +160,9 @@ async def test_a_batch_runs_in_a_context_of_its_own(store):
     variable = contextvars.ContextVar("variable", default="nobody's")
     seen = []
 
-    def look_up(keys):
+    def look_up(keys, place):
         seen.append(variable.get())
-        return store(keys)
+        return store(keys, place)
 
     together = Together(look_up)
     variable.set("mine")
@@ -170,6 +170,50 @@ async def test_a_batch_runs_in_a_context_of_its_own(store):
     store.may_answer.set()
     await asyncio.gather(*tasks)
     assert seen == ["mine", "nobody's"]
+
+
+async def test_each_place_is_asked_for_its_own(store):
+    """By the context of the caller: nobody is looked up where another one is."""
+    where, asked = contextvars.ContextVar("where"), []
+
+    def look_up(keys, place):
+        asked.append((place, list(keys)))
+        return store(keys, place)
+
+    together = Together(look_up, lambda: ("", where.get()))
+
+    async def ask(key, place):
+        where.set(place)
+        return await together.ask(key)
+
+    calls = [("first", "x"), ("a", "x"), ("b", "y"), ("c", "x"), ("d", "y")]
+    store.may_answer.clear()
+    tasks = [asyncio.create_task(ask(*call)) for call in calls]
+    while not store.batches:
+        await asyncio.sleep(0.001)
+    store.may_answer.set()
+    assert await asyncio.gather(*tasks) == ["FIRST", "A", "B", "C", "D"]
+    assert sorted(asked) == [(("", "x"), ["a", "c"]), (("", "x"), ["first"]), (("", "y"), ["b"]), (("", "y"), ["d"])]
+
+
+async def test_what_only_the_projects_own_code_can_tell_is_asked_alone(store):
+    """In the context of the caller, however many arrive."""
+    variable, seen = contextvars.ContextVar("variable"), []
+
+    def look_up(keys, place):
+        seen.append((variable.get(), keys))
+        return store(keys, place)
+
+    together = Together(look_up, lambda: None)
+
+    async def ask(key):
+        variable.set(f"of {key}")
+        return await together.ask(key)
+
+    assert await asyncio.gather(*map(ask, "abc")) == ["A", "B", "C"]
+    assert sorted(seen) == [("of a", ["a"]), ("of b", ["b"]), ("of c", ["c"])]
+    with pytest.raises(KeyError):
+        await ask("odd")
 
 
 def test_each_event_loop_has_its_own_queue(store):
@@ -184,7 +228,7 @@ async def test_a_task_that_is_cancelled_leaves_nobody_waiting(store):
     tasks = await several(store, together, ["a", "b"])
     store.may_answer.set()
     await tasks[0]
-    (queue,) = together._queues.values()
+    ((queue,),) = (queues.values() for queues in together._queues.values())
     store.may_answer.clear()
     tasks.append(asyncio.create_task(together.ask("c")))
     await asyncio.sleep(0)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from wsauth.asgi.answer import Answer
 from wsauth.asgi.ended import Ended
 from wsauth.asgi.lease import Lease
-from wsauth.asgi.refusal import Delivery, Refusal, bounded
+from wsauth.asgi.refusal import Delivery, Refusal
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
 from wsauth.asgi.types import passes_for_async
@@ -191,8 +191,7 @@ class Connection:
         """Send the client of an accepted connection a message that is not the application's."""
         if self._warning is not None:
             self._warning.cancel()
-        message = {"type": "websocket.send", "text": text}
-        self._warning = self.loop.create_task(bounded(self._wire.send_after_accept, [message]))
+        self._warning = self.loop.create_task(self._wire.tell(text))
 
     def expire(self, reason: Reason) -> None:
         """Close the connection now; on its own event loop only."""
@@ -220,8 +219,7 @@ class Connection:
     async def refuse(self, refusal: Refusal) -> None:
         """Refuse the handshake, or close where it is accepted already. The answer has reached the server on return."""
         if self._wire.phase is not Phase.CLOSED:
-            self._ended = Ended(refusal, self.loop)
-            self._ended.release()
+            self._ended = Ended(refusal, self.loop, is_released=True)
             await asyncio.wait({self._begin_close(refusal)})
             self._wake()  # granian never tells the application of a refusal that is not its own
 

@@ -24,12 +24,12 @@ class Ended:
 
     __slots__ = ("_at", "_is_released", "_loop", "_released", "_told", "refusal")
 
-    def __init__(self, refusal: Refusal, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, refusal: Refusal, loop: asyncio.AbstractEventLoop, *, is_released: bool = False) -> None:
         self.refusal = refusal
         self._loop = loop
         self._at = loop.time()
         self._told = False
-        self._is_released = False
+        self._is_released = is_released
         self._released: asyncio.Future[None] | None = None
 
     def release(self) -> None:

@@ -37,6 +37,10 @@ class Wire:
         async with self._accepting:
             await self.send(message)
 
+    async def tell(self, text: str) -> None:
+        """Send a message that is not the application's. Takes a few seconds at most and raises nothing."""
+        await bounded(self.send_after_accept, [{"type": "websocket.send", "text": text}])
+
     def close(self, refusal: Refusal, delivery: Delivery) -> Coroutine[None, None, None]:
         """Refuse the handshake by this delivery, or close what is accepted; once: closed from now on, sent when awaited.
 

@@ -9,6 +9,7 @@ from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.django.database import ask, digest
 from wsauth.django.lookups import Fresh, rows_in
+from wsauth.django.places import Place, by_place, place_of_users
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
 
@@ -31,7 +32,7 @@ class DRFTokenVerifier:
     framework: ClassVar[DjangoScope] = DjangoScope()
 
     def __init__(self) -> None:
-        self._together: Together[str, Identity | None] = Together(_identify)
+        self._together: Together[str, Identity | None] = Together(_identify, _place)
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         identity = await self._together.ask(credentials.secret)
@@ -41,19 +42,27 @@ class DRFTokenVerifier:
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Look the tokens up again, by their users: no key is kept. Raises VerifierUnavailable."""
-        users = await ask(_users, {identity.subject for identity in identities})
+        return await by_place(identities, self._recheck)
+
+    async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
+        users = await ask(_users, {identity.subject for identity in identities}, place)
         fresh = Fresh()
         return [fresh.identity(identity, users.get(identity.token_id), UNKNOWN_TOKEN) for identity in identities]
 
 
-def _identify(keys: Sequence[str]) -> list[Identity | None]:
+def _place() -> Place | None:
+    from rest_framework.authtoken.models import Token
+
+    return place_of_users(Token.objects)
+
+
+def _identify(keys: Sequence[str], place: Place) -> list[Identity | None]:
     """Return for each key the identity that it proves, with a user of its own, in one query."""
     # Token itself, not TokenProxy, whose primary key is the user's.
     from rest_framework.authtoken.models import Token
 
-    tokens = {
-        token.key: token for token in rows_in(Token.objects.select_related("user"), "key", filter(str.isascii, keys))
-    }
+    rows = rows_in(Token.objects.select_related("user"), "key", filter(str.isascii, keys), place[1])
+    tokens = {token.key: token for token in rows}
     fresh = Fresh()
     return [_identity(tokens.get(key), fresh) for key in keys]  # exactly: a collation may match a key in another case
 
@@ -69,9 +78,9 @@ def _identity(token: Any, fresh: Fresh) -> Identity | None:
     )
 
 
-def _users(subjects: Collection[str]) -> dict[str | None, Any]:
+def _users(subjects: Collection[str], place: Place) -> dict[str | None, Any]:
     """Return the active users who have a token, by its token id, in one query."""
     from rest_framework.authtoken.models import Token
 
-    tokens = rows_in(Token.objects.select_related("user"), "user", subjects)
+    tokens = rows_in(Token.objects.select_related("user"), "user", subjects, place[1])
     return {digest(token.key): token.user for token in tokens if token.user.is_active}

@@ -19,9 +19,13 @@ from django.db import router
 
 from wsauth.core.errors import VerifierUnavailable
 from wsauth.core.locations import MAX_SECRET
-from wsauth.django import prepared
+from wsauth.django import logins, prepared
 from wsauth.django.lookups import each
+from wsauth.django.places import Place
 from wsauth.django.scope import session_store
+
+LEAST = 8  # characters of a key, as Django's engines have it
+_DJANGOS = (db, cached_db, cache, file, signed_cookies)
 
 
 class Loaded(NamedTuple):
@@ -31,8 +35,10 @@ class Loaded(NamedTuple):
     expires_at: float | None
 
 
-def load_many(keys: Sequence[str]) -> list[Loaded | Exception | None]:
+def load_many(keys: Sequence[str], using: str = "") -> list[Loaded | Exception | None]:
     """Return for each key its session; None for one that is unknown, deleted, expired or no key at all.
+
+    Rows are read from the database `using`, else from the one that the routers write sessions to.
 
     Database engines give the `expire_date` of the row, `file` its last change and `signed_cookies` its signature plus
     the age of the session; caches do not tell when they forget a session, so they give only a date that
@@ -41,14 +47,29 @@ def load_many(keys: Sequence[str]) -> list[Loaded | Exception | None]:
     """
     store = session_store()
     opened = [_open(store, key) for key in keys]
-    found = iter(_load([session for session in opened if session is not None]))
+    found = iter(_load([session for session in opened if session is not None], using))
     now = time.time()
     return [None if session is None else _alive(next(found), now) for session in opened]
 
 
+def can_be_key(key: str) -> bool:
+    """Whether a text can be the key of a session at all: who is told so need not ask."""
+    return LEAST <= len(key) <= MAX_SECRET and key.isascii() and key.isprintable()
+
+
+def place() -> Place | None:
+    """Where the present context has sessions and their users looked up; None where only the project's own code can tell."""
+    store, users = session_store(), logins.place()
+    if users is None or store.load not in [engine.SessionStore.load for engine in _DJANGOS]:
+        return None
+    return (
+        (router.db_for_write(store.model), users[1]) if router.routers and issubclass(store, db.SessionStore) else users
+    )
+
+
 def _open(store: Any, key: str) -> Any:
     """Return the store of that key, not loaded yet; None for a text that is no key."""
-    if not (key.isascii() and key.isprintable() and len(key) <= MAX_SECRET):
+    if not can_be_key(key):
         return None
     session = store(key)
     return None if session.session_key is None else session  # too short for a key
@@ -59,17 +80,17 @@ def _alive(found: Loaded | Exception | None, now: float) -> Loaded | Exception |
     return None if expired else found
 
 
-def _load(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
+def _load(sessions: Sequence[Any], using: str) -> list[Loaded | Exception | None]:
     if not sessions:
         return []
     if isinstance(sessions[0], db.SessionStore):
-        return _from_rows(sessions)
+        return _from_rows(sessions, using)
     if type(sessions[0]).load is cache.SessionStore.load:
         return _from_cache(sessions)
     return each(_from_store, sessions)
 
 
-def _from_rows(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
+def _from_rows(sessions: Sequence[Any], using: str) -> list[Loaded | Exception | None]:
     """Load sessions of `db`, of `cached_db`, or of an engine made from these.
 
     `cached_db` is asked for its rows too: its cache does not tell when a session ends. Always the database that sessions
@@ -78,7 +99,8 @@ def _from_rows(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
     model = sessions[0].model
     keys = list({session.session_key for session in sessions})
     columns = ("session_key", "session_data", "expire_date")
-    rows = prepared.columns(model.objects, router.db_for_write(model), "session_key", keys, *columns)
+    database = using or router.db_for_write(model)
+    rows = prepared.columns(model.objects, database, "session_key", keys, *columns)
     found = {key: (data, date) for key, data, date in rows}  # by the exact key: a collation may match other spellings
     as_django = type(sessions[0]).load in (db.SessionStore.load, cached_db.SessionStore.load)
 
@@ -86,6 +108,8 @@ def _from_rows(sessions: Sequence[Any]) -> list[Loaded | Exception | None]:
         if session.session_key not in found:
             return None
         data, date = found[session.session_key]
+        if router.routers:
+            session.wsauth_database = database  # where a re-check finds it
         session._session_cache = session.decode(data) if as_django else session.load()
         return Loaded(session, date.timestamp())
 

@@ -10,9 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from wsauth.core.errors import InvalidCredentials
 from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, each, rows_in
+from wsauth.django.places import Place, place_of_users
+
+_JUDGING = ("get_user", "user_can_authenticate")  # what of a backend decides who is logged in
 
 
 class _Login(NamedTuple):
@@ -23,9 +27,25 @@ class _Login(NamedTuple):
     pk: Any
 
 
-def users_of(sessions: Sequence[Any]) -> list[Any]:
+def place() -> Place | None:
+    """Where the present context has users looked up; None where only a backend or manager of the project's own can tell."""
+    from django.contrib.auth import get_user_model
+
+    are_djangos = _are_djangos(tuple(settings.AUTHENTICATION_BACKENDS))
+    return place_of_users(get_user_model()._default_manager) if are_djangos else None
+
+
+@functools.lru_cache(maxsize=8)
+def _are_djangos(backends: tuple[str, ...]) -> bool:
+    from django.contrib.auth.backends import ModelBackend
+
+    classes = map(import_string, backends)
+    return all(getattr(cls, name) is getattr(ModelBackend, name) for cls in classes for name in _JUDGING)
+
+
+def users_of(sessions: Sequence[Any], using: str = "") -> list[Any]:
     """Return for each session the user who is logged in to it; None where nobody is; InvalidCredentials where the login
-    holds no longer, or whatever a backend raised.
+    holds no longer, or whatever a backend raised. Users are read from the database `using`, or whatever the routers say.
     """
     from django.contrib.auth import get_user_model, load_backend
     from django.contrib.auth.backends import ModelBackend
@@ -36,7 +56,7 @@ def users_of(sessions: Sequence[Any]) -> list[Any]:
         login for login in logins if isinstance(login, _Login) and type(login.backend).get_user is ModelBackend.get_user
     ]
     pks = {str(login.pk): login.pk for login in in_one_query}
-    rows = by_text(rows_in(get_user_model()._default_manager, "pk", pks.values()), "pk")
+    rows = by_text(rows_in(get_user_model()._default_manager, "pk", pks.values(), using), "pk")
     fresh = Fresh()
 
     def user_of(login: _Login | Exception | None) -> Any:

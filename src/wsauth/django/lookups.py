@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.reasons import Reason
@@ -51,13 +52,15 @@ def each(function: Callable[[T], Result], items: Iterable[T]) -> list[Result | E
     return [answer(item) for item in items]
 
 
-def rows_in(manager: Any, field: str, values: Iterable[Any]) -> list[Any]:
-    """Return the rows whose `field` is one of the values, in one query.
+def rows_in(manager: Any, field: str, values: Iterable[Any], using: str = "") -> list[Any]:
+    """Return the rows whose `field` is one of the values, in one query, from this database or whatever the routers say.
 
     Where a value is none that the column could hold, all are asked for one by one, and that one finds nothing. A
     collation may match other spellings: the caller compares.
     """
     values = list(values)
+    if using:
+        manager = manager.using(using) if isinstance(manager, QuerySet) else manager.db_manager(using)
     try:
         return prepared.rows(manager, field, values)
     except NO_SUCH_ROW:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models.lookups import In
 
@@ -61,18 +62,22 @@ def _select(
     manager: Any, database: str, field: str, values: Sequence[Any], names: Sequence[str] = ()
 ) -> _Select | None:
     """Return the statement; None where the ORM has to be asked."""
-    if not values or None in values or not _is_plain(manager):  # the ORM finds nothing by None, and does not ask
+    if not values or None in values or not is_plain(manager):  # the ORM finds nothing by None, and does not ask
         return None
     connection = connections[database]
     known = connection.__dict__.setdefault(_PLACE, {})
     key = (type(manager), manager.model, field, names)
     if key not in known:
-        known[key] = _compiled(manager, connection, field, values[0], names)
+        try:
+            known[key] = _compiled(manager, connection, field, values[0], names)
+        except EmptyResultSet:  # a field that takes this value for none: the next one may be another
+            return None
     select: _Select | None = known[key]
     return select
 
 
-def _is_plain(manager: Any) -> bool:
+def is_plain(manager: Any) -> bool:
+    """Whether a manager selects as Django's own does."""
     kind = type(manager)
     return (
         isinstance(manager, models.Manager)
@@ -88,13 +93,14 @@ def _compiled(manager: Any, connection: Any, field: str, value: Any, names: Sequ
     if names:
         queryset = queryset.values_list(*names)
     (lookup,) = queryset.query.where.children
+    if type(lookup) is not In:
+        return None
     compiler = queryset.query.get_compiler(connection=connection)
     sql, parameters = compiler.as_sql()
     lookup.rhs = []  # it may be the key of a session, and the compiler is kept
     head, _, tail = sql.partition(_ONE)
     if (
-        type(lookup) is not In
-        or sql.count("%s") != sql.count(_ONE)
+        sql.count("%s") != sql.count(_ONE)
         or list(parameters) != [_parameter(lookup.lhs.output_field, value, connection)]
         or connection.ops.max_in_list_size() is not None
     ):

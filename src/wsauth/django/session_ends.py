@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any
+from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
 from django.db import router
@@ -22,6 +23,7 @@ from wsauth.revocation.record import Verb
 
 Rule = Callable[..., AbstractContextManager[str | None]]
 
+_watched: WeakSet[type] = WeakSet()
 _not_to_be_told: ContextVar[frozenset[str | None]] = ContextVar("wsauth_not_to_be_told", default=frozenset({""}))
 _is_cycling: ContextVar[bool] = ContextVar("wsauth_is_cycling", default=False)
 
@@ -33,6 +35,9 @@ def watch(store: type) -> None:
     is cycled is told with the advice to reconnect: the user is still logged in, under the next one. What a store deletes
     while it loads has expired, which needs no telling.
     """
+    if store in _watched:  # every handshake comes here
+        return
+    _watched.add(store)
     for name, rule in (("delete", _deleting), ("flush", _deleting), ("cycle_key", _cycling), ("load", _loading)):
         _wrap(store, name, _plain, rule)
         _wrap(store, f"a{name}", _async, rule)

@@ -19,6 +19,7 @@ from wsauth.django import engines
 from wsauth.django.database import ask, digest
 from wsauth.django.logins import users_of
 from wsauth.django.lookups import Fresh
+from wsauth.django.places import ANYWHERE, Place, by_place
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
 from wsauth.verifiers.recheck import failed
@@ -83,19 +84,23 @@ class SessionVerifier:
     framework: ClassVar[DjangoScope] = DjangoScope()
 
     def __init__(self) -> None:
-        self._together: Together[str, Identity | None] = Together(identify_many)
+        self._together: Together[str, Identity | None] = Together(identify_many, engines.place)
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
-        return await self._together.ask(credentials.secret)
+        return await self._together.ask(credentials.secret) if engines.can_be_key(credentials.secret) else None
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Look the sessions and their users up again. A session keeps what the application did to its data in memory.
 
         An anonymous identity stays as it is: it proved nothing that could end. Raises VerifierUnavailable.
         """
+        return await by_place(identities, self._recheck)
+
+    async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
         keys = [_key(identity) for identity in identities]
         asked = list(dict.fromkeys(key for key in keys if key is not None))
-        found: dict[str | None, _Found | Exception | None] = dict(zip(asked, await ask(_find, asked), strict=True))
+        answers = await ask(_find, asked, place)
+        found: dict[str | None, _Found | Exception | None] = dict(zip(asked, answers, strict=True))
         fresh, now = Fresh(), time.time()
         return [
             identity if identity.is_anonymous else _as_of_now(identity, found.get(key), fresh, now)
@@ -111,17 +116,18 @@ class _Found(NamedTuple):
     user: Any
 
 
-def identify_many(keys: Sequence[str]) -> list[Identity | Exception | None]:
+def identify_many(keys: Sequence[str], place: Place = ANYWHERE) -> list[Identity | Exception | None]:
     """Say for each key what `verify` says: the identity, None for no session, or what it raises. Call it by `ask`.
 
     Each has a session and a user of its own, also where a key comes twice. All are read in two queries: sessions, users.
     """
-    return [_identity(found) if isinstance(found, _Found) else found for found in _find(keys)]
+    return [_identity(found) if isinstance(found, _Found) else found for found in _find(keys, place)]
 
 
-def _find(keys: Sequence[str]) -> list[_Found | Exception | None]:
-    loaded = engines.load_many(keys)
-    users = iter(users_of([found.session for found in loaded if isinstance(found, engines.Loaded)]))
+def _find(keys: Sequence[str], place: Place) -> list[_Found | Exception | None]:
+    sessions_in, users_in = place
+    loaded = engines.load_many(keys, sessions_in)
+    users = iter(users_of([found.session for found in loaded if isinstance(found, engines.Loaded)], users_in))
     return [_found(found, next(users)) if isinstance(found, engines.Loaded) else found for found in loaded]
 
 

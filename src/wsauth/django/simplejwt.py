@@ -15,6 +15,7 @@ from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
 from wsauth.django.database import NO_SUCH_ROW, ask
 from wsauth.django.lookups import Fresh, by_text, rows_in
+from wsauth.django.places import Place, by_place
 from wsauth.django.scope import DjangoScope
 from wsauth.django.users import is_exactly, text_of
 from wsauth.verifiers import claims as claims_of
@@ -52,7 +53,10 @@ class SimpleJWTVerifier:
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Look the users up again, and the blacklist where it counts: one query each. Raises VerifierUnavailable."""
-        users = await ask(_users_of, [identity.claims for identity in identities])
+        return await by_place(identities, self._recheck)
+
+    async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
+        users = await ask(_users_of, [identity.claims for identity in identities], place)
         fresh = Fresh()
         return [fresh.identity(identity, user, REFUSED_NOW) for identity, user in zip(identities, users, strict=True)]
 
@@ -128,13 +132,14 @@ def _refusal(raw: str, claims: Mapping[str, Any]) -> InvalidCredentials:
     return InvalidCredentials("simplejwt accepts the token as none of AUTH_TOKEN_CLASSES")
 
 
-def _users_of(tokens: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _users_of(tokens: Sequence[Mapping[str, Any]], place: Place) -> list[Any]:
     """Return for the claims of each token its user, by the rules of `_user`; None where a fresh token would be refused."""
     from rest_framework_simplejwt.authentication import JWTAuthentication
 
     settings = _settings()
     field, subjects = settings.USER_ID_FIELD, [text_of(claims.get(settings.USER_ID_CLAIM)) for claims in tokens]
-    rows = rows_in(JWTAuthentication().user_model.objects, field, {name for name in subjects if name is not None})
+    named = {name for name in subjects if name is not None}
+    rows = rows_in(JWTAuthentication().user_model.objects, field, named, place[1])
     users: dict[str | None, Any] = {
         name: user for name, user in by_text(rows, field).items() if user and is_exactly(user, field, name)
     }

@@ -2,6 +2,7 @@
 
 After a deploy every client comes back at once, and Channels runs all database work on one thread, where each hop queues.
 A lone look-up goes at once. Nothing is kept from one look-up to the next, so each sees what was committed before it.
+Only those go together that go to the same place (see `places`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from wsauth.core.errors import VerifierUnavailable
 from wsauth.django.database import ask
+from wsauth.django.places import ANYWHERE, Place
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,7 +27,7 @@ MOST = 200  # look-ups in one query
 
 @dataclass(slots=True)
 class _Queue(Generic[K, V]):
-    """What waits on one event loop. `is_busy` while a look-up is under way there."""
+    """What waits on one event loop for one place. `is_busy` while a look-up is under way there."""
 
     waiting: deque[tuple[K, asyncio.Future[V]]] = field(default_factory=deque)
     is_busy: bool = False
@@ -33,55 +35,71 @@ class _Queue(Generic[K, V]):
 
 
 class Together(Generic[K, V]):
-    """Asks `look_up` for many keys at once. It returns an outcome for each, in order; an exception is raised to that one."""
+    """Asks `look_up` for many keys of a place at once. It returns an outcome for each, in order; an exception is raised to
+    that one. `place` says where the present context is to be looked up; where it says None, that goes alone.
+    """
 
-    def __init__(self, look_up: Callable[[Sequence[K]], Sequence[V | Exception]]) -> None:
+    def __init__(
+        self,
+        look_up: Callable[[Sequence[K], Place], Sequence[V | Exception]],
+        place: Callable[[], Place | None] = lambda: ANYWHERE,
+    ) -> None:
         self._look_up = look_up
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue[K, V]] = WeakKeyDictionary()
+        self._place = place
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Place, _Queue[K, V]]] = WeakKeyDictionary()
 
     async def ask(self, key: K) -> V:
         """Return what is found for the key, or raise it. Raises VerifierUnavailable where the database cannot be reached."""
+        place = self._place()
+        if place is None:
+            return await self._alone(key, ANYWHERE)
         loop = asyncio.get_running_loop()
-        queue = self._queues.get(loop)
+        queues = self._queues.get(loop)
+        if queues is None:
+            queues = self._queues[loop] = {}
+        queue = queues.get(place)
         if queue is None:
-            queue = self._queues[loop] = _Queue()
+            queue = queues[place] = _Queue()
         if queue.is_busy:
             future: asyncio.Future[V] = loop.create_future()
             queue.waiting.append((key, future))
             return await future
         queue.is_busy = True
         try:
-            (outcome,) = await ask(self._look_up, [key])
+            return await self._alone(key, place)
         finally:
-            self._go_on(queue)
+            self._go_on(queue, place)
+
+    async def _alone(self, key: K, place: Place) -> V:
+        (outcome,) = await ask(self._look_up, [key], place)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def _go_on(self, queue: _Queue[K, V]) -> None:
+    def _go_on(self, queue: _Queue[K, V], place: Place) -> None:
         if queue.waiting:
             # In a context of its own: that of whoever happened to come first is none of the others' business.
             loop = asyncio.get_running_loop()
-            queue.task = loop.create_task(self._work(queue), context=contextvars.Context())
+            queue.task = loop.create_task(self._work(queue, place), context=contextvars.Context())
         else:
             queue.is_busy = False
 
-    async def _work(self, queue: _Queue[K, V]) -> None:
+    async def _work(self, queue: _Queue[K, V], place: Place) -> None:
         try:
             while queue.waiting:
                 batch = [queue.waiting.popleft() for _ in range(min(MOST, len(queue.waiting)))]
-                await self._answer([(key, future) for key, future in batch if not future.done()])
+                await self._answer([(key, future) for key, future in batch if not future.done()], place)
         finally:
             queue.is_busy, queue.task = False, None
             for _, future in queue.waiting:  # the loop is being stopped
                 future.cancel()
             queue.waiting.clear()
 
-    async def _answer(self, batch: list[tuple[K, asyncio.Future[V]]]) -> None:
+    async def _answer(self, batch: list[tuple[K, asyncio.Future[V]]], place: Place) -> None:
         if not batch:
             return
         try:
-            outcomes: Sequence[V | Exception] = await ask(self._look_up, [key for key, _ in batch])
+            outcomes: Sequence[V | Exception] = await ask(self._look_up, [key for key, _ in batch], place)
         except VerifierUnavailable as error:
             outcomes = [VerifierUnavailable(error.detail, error.retry_after) for _ in batch]
         except Exception as error:

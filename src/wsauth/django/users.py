@@ -13,6 +13,7 @@ from wsauth.core.identity import Identity
 from wsauth.core.verifier import Finding, Verifier, VerifierFunction, as_verifier
 from wsauth.django.database import NO_SUCH_ROW, ask
 from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, rows_in
+from wsauth.django.places import Place, by_place, place_of_users
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
 
@@ -41,7 +42,7 @@ class UserVerifier:
             raise ConfigurationError(f"UserVerifier(field={field!r}): write the name of a field of your user model")
         self._inner = as_verifier(inner, "UserVerifier")
         self.field = field
-        self._together: Together[str, Any] = Together(self._users)
+        self._together: Together[str, Any] = Together(self._users, _place)
 
     def __repr__(self) -> str:
         return f"UserVerifier({self._inner!r}, field={self.field!r})"
@@ -64,16 +65,19 @@ class UserVerifier:
             raise InvalidCredentials(UNKNOWN_USER)
         return replace(identity, user=user, subject=str(user.pk))
 
-    def _users(self, subjects: Sequence[str]) -> list[Any]:
+    def _users(self, subjects: Sequence[str], place: Place) -> list[Any]:
         """Return for each subject its active user, for none but that handshake; None where there is none."""
-        found, fresh = active_users(self.field, set(subjects)), Fresh()
+        found, fresh = active_users(self.field, set(subjects), place), Fresh()
         return [None if (user := found.get(subject)) is None else fresh.own(user) for subject in subjects]
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Let `inner` look again, if it can, and then look the users up again in one query. Raises VerifierUnavailable."""
+        return await by_place(identities, self._recheck)
+
+    async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
         proven = await self._recheck_inner([self._as_proven(identity) for identity in identities])
         names = {found.subject for found in proven if isinstance(found, Identity) and found.is_authenticated}
-        users = await ask(active_users, self.field, names)
+        users = await ask(active_users, self.field, names, place)
         fresh = Fresh()
         return [
             fresh.identity(replace(found, subject=identity.subject), users.get(found.subject))
@@ -123,11 +127,17 @@ def active_user(field: str, subject: str) -> Any:
     return user if is_exactly(user, field, subject) else None
 
 
-def active_users(field: str, subjects: Collection[str]) -> dict[str, Any]:
+def _place() -> Place | None:
+    from django.contrib.auth import get_user_model
+
+    return place_of_users(get_user_model()._default_manager)
+
+
+def active_users(field: str, subjects: Collection[str], place: Place) -> dict[str, Any]:
     """Return by subject the active users whose `field` is exactly one of the subjects, in one query."""
     from django.contrib.auth import get_user_model
 
-    rows = by_text(rows_in(get_user_model()._default_manager, field, subjects), field)
+    rows = by_text(rows_in(get_user_model()._default_manager, field, subjects, place[1]), field)
     return {name: user for name, user in rows.items() if user is not None and is_exactly(user, field, name)}
 
 

@@ -26,6 +26,7 @@ _ACCESS_TYP = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
 _TYPE_CLAIMS = frozenset({"token_type", "token_use", "type", "typ", "use", "purpose"})
 _SCOPE_CLAIMS = frozenset({"scope", "scp", "scopes"})
 _ABSENT = object()
+_NO_SCOPES: frozenset[str] = frozenset()  # the same for all: Python makes a new one each time
 _ID_TOKEN_CLAIMS = frozenset(
     {"at_hash", "c_hash"}
 )  # OpenID Connect Core §3.1.3.6 and §3.3.2.11: only ID tokens have them
@@ -153,7 +154,7 @@ def token_id(claims: Mapping[str, Any]) -> str | None:
 def scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     """Return the scopes: `scope` (RFC 8693 §4.2), or `scp`, `scopes`; a text with blanks or a list of texts."""
     if _SCOPE_CLAIMS.isdisjoint(claims):
-        return frozenset()
+        return _NO_SCOPES
     value = next(claims[name] for name in ("scope", "scp", "scopes") if name in claims)
     names = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else ()
     return frozenset(name for name in names if isinstance(name, str) and name)
