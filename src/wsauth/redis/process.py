@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsauth")
 
 _SELDOM = 60.0  # seconds between two lines of the same kind in the log
+_AWAY = 5.0  # seconds for which nobody waits for Redis again, once somebody has waited in vain
 
 
 class Process:
@@ -52,6 +53,7 @@ class Process:
         self.has_asked_of_eviction = False
         self._lines: list[ThreadLine] = []
         self._said: dict[str, float] = {}
+        self._away_until = -math.inf
         self.readers: dict[asyncio.AbstractEventLoop, Reader] = {}
 
     def post(self, record: Record) -> bool:
@@ -66,6 +68,21 @@ class Process:
     def start_all_over() -> None:
         for process in list(Process._all):
             process.start_over()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether somebody has waited for Redis in vain within the last 5 s, and nothing was appended since."""
+        return clock() < self._away_until
+
+    def gave_up(self) -> None:
+        """A record could not be appended for as long as that may take."""
+        # From now, and not longer with every short attempt that fails: a Redis that is merely slow is waited for again.
+        self._away_until = clock() + _AWAY
+        while self._lines:  # the connections are as dead as the one that was tried
+            self.line().drop()
+
+    def got_through(self) -> None:
+        self._away_until = -math.inf
 
     def append(self, record: Record) -> Command:
         return self.commands.append(record.id, self.keyring.seal(record))

@@ -22,6 +22,7 @@ from wsauth.revocation.record import Record
 TIME_DEADLINE = 0.3  # seconds; nothing is closed before the time is known
 DEADLINE = 1.0  # seconds for any other call
 PAUSE = 0.1  # seconds between two attempts
+BRIEF = 0.3  # seconds for the time and the only attempt, soon after somebody has waited in vain
 
 
 class Ask(NamedTuple):
@@ -36,30 +37,34 @@ Steps = Generator[Ask, Answer, Receipt]
 
 
 def publication(process: Process, make: MakeRecord, wait: float, patience: float) -> Steps:
-    """Publish a record. `patience` (seconds) is how long to try where no reader goes on trying."""
-    at = yield from _now(process)
+    """Publish a record. `patience` (seconds) is how long to try where no reader goes on trying.
+
+    It takes 0.3 s to learn the time, and then that long, or 1 s where a reader goes on. For 5 s after a publication that
+    took so long in vain, others make one attempt, of 0.3 s in all.
+    """
+    began, is_away = time.monotonic(), process.is_away
+    at = yield from _now(process, tries_once=is_away)
     record = make(at)
     if wait:
         record = replace(record, reply=record.id)
     append = process.append(record)
     closed = process.records.apply(record)
     is_followed = process.post(record)
-    ends = time.monotonic() + (DEADLINE if is_followed else patience)
-    while True:
-        left = ends - time.monotonic()
-        answer = yield Ask(max(0.01, min(DEADLINE, left)), (process.commands.leases(), append))
-        if isinstance(answer, list):
-            break
-        if ends - time.monotonic() <= PAUSE:
-            return _given_up(process, record, closed, answer, None if is_followed else patience)
-        yield Ask(PAUSE)
+    patience = BRIEF if is_away else DEADLINE if is_followed else patience
+    ends = patience + (began if is_away else time.monotonic())
+    answer = yield from _append(process, append, ends, tries_once=is_away)
+    if not isinstance(answer, list):
+        if not is_away:
+            process.gave_up()
+        return _given_up(process, record, closed, answer, None if is_followed else patience)
+    process.got_through()
     if not wait:
         return Receipt(recorded=True, closed=closed)
     expected = nodes_of(answer[0], process.records.now()) - {process.node}
     return (yield from _collect(process, record, closed, expected, wait))
 
 
-def _now(process: Process) -> Generator[Ask, Answer, float]:
+def _now(process: Process, tries_once: bool) -> Generator[Ask, Answer, float]:
     """The log's time. Where it does not come soon, what this process thinks it is."""
     ends = time.monotonic() + TIME_DEADLINE
     while (left := ends - time.monotonic()) > 0:
@@ -69,8 +74,20 @@ def _now(process: Process) -> Generator[Ask, Answer, float]:
             now = time_of(answer[0])
             process.set_clock(time.monotonic() - asked, now)
             return now
+        if tries_once:
+            break
         yield Ask(min(PAUSE, TIME_DEADLINE / 10))
     return process.records.now()
+
+
+def _append(process: Process, append: Command, ends: float, tries_once: bool) -> Generator[Ask, Answer, Answer]:
+    """Append until it is done, or until that moment. Returns the leases and an id, or the last fault."""
+    while True:
+        left = ends - time.monotonic()
+        answer = yield Ask(max(0.01, min(DEADLINE, left)), (process.commands.leases(), append))
+        if isinstance(answer, list) or tries_once or ends - time.monotonic() <= PAUSE:
+            return answer
+        yield Ask(PAUSE)
 
 
 def _given_up(process: Process, record: Record, closed: int, fault: Answer, patience: float | None) -> Receipt:
@@ -84,7 +101,7 @@ def _given_up(process: Process, record: Record, closed: int, fault: Answer, pati
         return Receipt(recorded=False, closed=closed)
     cause = fault if isinstance(fault, Exception) else None
     raise RevocationNotRecorded(
-        f"{record.verb.value}: Redis at {process.address} did not take it within {patience:.0f} s ({_text(fault)});"
+        f"{record.verb.value}: Redis at {process.address} did not take it within {patience:g} s ({_text(fault)});"
         f" {closed} connections of this process were closed, others were not told"
     ) from cause
 
