@@ -14,14 +14,16 @@ import contextlib
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from contextvars import Context
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, ContextVar
 from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, router, transaction
 
-from wsauth.django.database import hop
+from wsauth.django.database import connected, hop
 from wsauth.revocation.log import MakeRecord, Receipt, RevocationNotRecorded
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
@@ -34,6 +36,10 @@ LINGER = 10.0  # seconds that it is read for after the last connection has left
 BATCH = 500  # rows in one query
 KEPT = 3600.0  # seconds that a row is kept after it has lapsed: no host's clock is that wrong
 LAPSED = 2000  # rows deleted at once
+ASKED = 0.2  # seconds that a reader waits, once, for Django's thread to say whether it must look there
+APART = 0.5  # seconds that a caller in a transaction waits for a write outside of it
+
+_is_apart: ContextVar[bool] = ContextVar("wsauth_is_apart", default=False)
 
 
 class DatabaseLog:
@@ -46,6 +52,10 @@ class DatabaseLog:
     `publish_now` takes part in the transaction that is open on that database: nobody is closed before it commits, and nobody
     at all if it is rolled back; its receipt then says `recorded` and no connections. A receipt counts those of this process:
     other processes do not answer.
+
+    Each process reads in a thread of its own, over one more connection to the database: consumers that keep Django's thread
+    busy do not blind it. Where the tables are seen on one connection only, in a test's transaction or a SQLite database in
+    memory, it reads in Django's thread.
     """
 
     reaches_others: ClassVar[bool] = True
@@ -107,19 +117,51 @@ class DatabaseLog:
             raise RevocationNotRecorded(f"the revocation was not recorded: {_why(error)}") from None
         return Receipt(recorded=True, closed=closed)
 
+    def apart(self, publish: Callable[[], None]) -> None:
+        """Let `publish`, which raises nothing, revoke what no rollback brings back: enforced at once, recorded in any case.
+
+        In a transaction it is called in another thread, over a connection of its own, and waited for half a second. A write
+        that takes longer goes on by itself: where the caller has locked all of SQLite, until that transaction ends or the
+        `timeout` of the database is over (5 s by default), when `publish` meets RevocationNotRecorded. In the transaction
+        of a `TestCase`, and in a SQLite database in memory, the row still goes with a rollback.
+        """
+        if not self._is_in_transaction:
+            publish()
+        elif _is_in_memory(self.alias) or _is_in_a_test(self.alias):
+            _call_apart(publish)
+        else:
+            thread = threading.Thread(target=_call_and_disconnect, args=(publish,), name="wsauth-apart")
+            thread.start()
+            thread.join(APART)
+
+    @property
+    def _is_in_transaction(self) -> bool:
+        return apps.is_installed("wsauth.django") and bool(connections[self.alias].in_atomic_block)
+
     def _enforce(self, record: Record) -> int:
         """Enforce it here: at once, or when the transaction that is open is committed."""
-        if apps.is_installed("wsauth.django") and connections[self.alias].in_atomic_block:
+        if self._is_in_transaction and not _is_apart.get():
             transaction.on_commit(lambda: self._records.apply(record), using=self.alias, robust=True)
             return 0
         return self._records.apply(record)
 
     async def _read(self, reader: _Reader) -> None:
         """Crash-only: servers let it die with them."""
-        while self._records.connections or self._monotonic() - self._followed_at < LINGER:
-            if await hop(self._table.keep_up):
-                reader.tell()
-            await asyncio.sleep(PERIOD)
+        place = _Place(self._must_share)
+        try:
+            await place.ask()
+            while self._records.connections or self._monotonic() - self._followed_at < LINGER:
+                if await place.call(self._table.keep_up):
+                    reader.tell()
+                await asyncio.sleep(PERIOD)
+        finally:
+            place.leave()
+
+    def _must_share(self) -> bool:
+        """Whether what is in the table is seen on the connection of this thread only."""
+        with contextlib.suppress(Exception):  # the look itself will say what is wrong
+            return self._is_in_transaction or _is_in_memory(self.alias)
+        return False
 
 
 class _Reader:
@@ -136,8 +178,35 @@ class _Reader:
         has_read.set()
 
 
+class _Place:
+    """Where one reader looks: in a thread of its own, or in Django's where the table is seen on its connection only."""
+
+    def __init__(self, must_share: Callable[[], bool]) -> None:
+        self._must_share = asyncio.ensure_future(hop(must_share))
+        self._own = ThreadPoolExecutor(1, "wsauth-log")  # starts its thread when it is first needed
+        # Also where the loop is closed and forgotten: the collector would end the thread before its connection is closed.
+        self.leave = weakref.finalize(self, _end, self._own)
+
+    async def ask(self) -> None:
+        """Wait for the answer of Django's thread, but not long. Until it comes, one's own is right: no test is that busy."""
+        await asyncio.wait({self._must_share}, timeout=ASKED)
+
+    async def call(self, function: Callable[[], bool]) -> bool:
+        if self._must_share.done() and self._must_share.result():
+            shared: bool = await hop(function)
+            return shared
+        return await asyncio.get_running_loop().run_in_executor(self._own, connected, function)
+
+
+def _end(thread: ThreadPoolExecutor) -> None:
+    """Close its connections and let it end, as soon as a look that is under way is over. Waits for nothing."""
+    with contextlib.suppress(RuntimeError):  # the interpreter is ending
+        thread.submit(connections.close_all)
+    thread.shutdown(wait=False)
+
+
 class _Table:
-    """What this process has read of the table. All of it runs in Django's thread, or in several."""
+    """What this process has read of the table. All of it runs in the threads of its readers."""
 
     def __init__(self, records: Records, monotonic: Callable[[], float]) -> None:
         self.known_at = float("-inf")
@@ -175,10 +244,11 @@ class _Table:
             newest = max((pk for pk, _ in there), default=0)
             self._floor, self._newest = min(self._newest, newest), newest
             self._seen, self._read_whole_at = there, began
-            _delete_lapsed(rows, self._records.now() - KEPT)
         else:
             self._seen |= there
         self.known_at = began
+        if is_whole:
+            _delete_lapsed(rows, self._records.now() - KEPT)  # last, for it may wait for another writer
 
     def _take(self, rows: Any, pks: list[int]) -> None:
         for at in range(0, len(pks), BATCH):
@@ -198,6 +268,32 @@ def _delete_lapsed(rows: Any, before: float) -> None:
     with contextlib.suppress(DatabaseError, InterfaceError):
         lapsed = rows.filter(until__lt=before).order_by("pk").values_list("pk", flat=True)[:LAPSED]
         rows.filter(pk__in=list(lapsed)).delete()
+
+
+def _call_apart(publish: Callable[[], None]) -> None:
+    token = _is_apart.set(True)
+    try:
+        publish()
+    finally:
+        _is_apart.reset(token)
+
+
+def _call_and_disconnect(publish: Callable[[], None]) -> None:
+    try:
+        publish()
+    finally:
+        connections.close_all()  # of this thread, which ends here
+
+
+def _is_in_memory(alias: str) -> bool:
+    """Whether it is a database of one connection, or one whose connections lock each other out without waiting."""
+    connection = connections[alias]
+    return bool(connection.vendor == "sqlite" and connection.is_in_memory_db())
+
+
+def _is_in_a_test(alias: str) -> bool:
+    """Whether the transaction is one that a `TestCase` will roll back: nothing is to be left beside it."""
+    return any(getattr(block, "_from_testcase", False) for block in connections[alias].atomic_blocks)
 
 
 def _model() -> Any:

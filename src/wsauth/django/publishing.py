@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Unpack
 
@@ -26,14 +27,17 @@ _reported: set[str] = set()  # policies that could not be imported
 
 
 def publish(verb: Verb, using: str | None, reason: Reason = Reason.REVOKED, **whom: Unpack[Whom]) -> None:
-    """Publish a `REVOKE` or `RECHECK` when the open transaction of the database `using` commits; None: now.
+    """Publish a `REVOKE` or `RECHECK` when the open transaction of the database `using` commits.
 
-    What goes wrong is logged as an error, and found by the re-check.
+    None is for what is in no database, such as a session in a cache: that is published now, and stays published if a
+    transaction is rolled back. What goes wrong is logged as an error, and found by the re-check.
     """
     for connections in one_per_log():
         tell = partial(_tell, connections, verb, reason, whom)
         try:
-            if using is None or _takes_part(connections.log, using):
+            if using is None:
+                _tell_apart(connections.log, tell)
+            elif _takes_part(connections.log, using):
                 tell()
             else:
                 transaction.on_commit(tell, using=using, robust=True)
@@ -49,6 +53,15 @@ def _tell(connections: Connections, verb: Verb, reason: Reason, whom: Whom) -> N
             connections.revoke_now(reason=reason, **whom)
     except Exception as error:
         _complain(verb, whom, error)
+
+
+def _tell_apart(log: RevocationLog, tell: Callable[[], None]) -> None:
+    """Tell now. A log that writes in the caller's transaction is to write this outside of it."""
+    apart = getattr(log, "apart", None)
+    if apart is None:
+        tell()
+    else:
+        apart(tell)
 
 
 def one_per_log() -> list[Connections]:
