@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 
 import pytest
@@ -14,7 +15,9 @@ from wsauth import Connections
 from wsauth.core.reasons import Reason
 from wsauth.django import session_id
 from wsauth.revocation.log import MemoryLog, Receipt, RevocationNotRecorded
-from wsauth.revocation.record import Record, Verb
+from wsauth.revocation.record import MAX_AGE, Record, Verb
+
+WITHIN = "write a moment within the next 31 days, such as 2h or 2030-01-31T18:00."
 
 
 class Reaching(MemoryLog):
@@ -117,6 +120,8 @@ def test_a_block_has_an_end():
         record, _ = published("block", "--subject", "7", "--until", text)
         assert record.until == pytest.approx(time.time() + seconds, abs=5)
         assert record.reason is Reason.FORBIDDEN
+    record, _ = published("block", "--subject", "7", "--until", "31d")
+    assert record.until == pytest.approx(time.time() + MAX_AGE, abs=5)
     soon = (int(time.time()) // 60 + 60) * 60
     with override_settings(TIME_ZONE="Asia/Tokyo"):
         for pattern, ahead in (("%Y-%m-%dT%H:%M:00Z", 0), ("%Y-%m-%d %H:%M", 9 * 3600)):
@@ -132,15 +137,18 @@ def test_a_block_has_an_end():
         (["revoke", "--label", "device"], "a name and a value"),
         (["revoke", "--label", "subject=7"], "labels must be"),
         (["revoke", "--subject", "7", "--after", "soon"], "--after soon: write seconds"),
-        (["revoke", "--subject", "7", "--after", "2h"], "after=7200"),
+        (["revoke", "--subject", "7", "--after", "2h"], "--after 2h: an hour at most."),
+        (["disconnect", "--subject", "7", "--spread", "3601"], "--spread 3601: an hour at most."),
+        (["revoke", "--subject", "7", "--receipt", "1d"], "--receipt 1d: an hour at most."),
         (
             ["revoke", "--subject", "7", "--until", "1h"],
             "revoke knows no --until; it takes --after, --spread, --receipt",
         ),
         (["recheck", "--subject", "7", "--receipt", "1"], "recheck knows no --receipt; it takes --after, --spread"),
         (["block", "--subject", "7"], "Until when?"),
-        (["block", "--subject", "7", "--until", "99d"], "within the next 31 days"),
-        (["block", "--subject", "7", "--until", "2020-01-01"], "within the next 31 days"),
+        (["block", "--subject", "7", "--until", "40d"], f"--until 40d: {WITHIN}"),
+        (["block", "--subject", "7", "--until", "0"], f"--until 0: {WITHIN}"),
+        (["block", "--subject", "7", "--until", "2020-01-01"], f"--until 2020-01-01: {WITHIN}"),
         (["block", "--subject", "7", "--until", "2030-13-01"], "--until 2030-13-01"),
         (["expel", "--subject", "7"], "invalid choice"),
         (["revoke", "--session-id", "a", "--session-key", "b"], "not allowed with"),
@@ -149,7 +157,7 @@ def test_a_block_has_an_end():
 def test_a_wrong_command_is_told_what_to_write(arguments, answer):
     """And publishes nothing."""
     connections = Connections(log=Reaching())
-    with pytest.raises(CommandError, match=answer.replace("?", r"\?").replace("(", r"\(")):
+    with pytest.raises(CommandError, match=re.escape(answer)):
         revoke(*arguments)
     assert connections.log.asked == []
 
@@ -194,6 +202,31 @@ def test_a_receipt_says_how_many_closed_where():
     connections.log.answer = {"recorded": True, "closed": 0}
     assert "No process has said how many" in revoke("revoke", "--subject", "7", "--receipt", "2")[0]
     assert "No process" not in revoke("revoke", "--subject", "7")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["revoke"], "are closed, and credentials issued up to now are refused"),
+        (["revoke", "--after", "0"], "are closed, and credentials issued up to now are refused"),
+        (["revoke", "--after", "10"], "close after 10s, and credentials issued up to now are refused"),
+        (["disconnect", "--spread", "5m"], "close over 5m, and may come back"),
+        (
+            ["block", "--until", "2h", "--after", "30s", "--spread", "1h"],
+            "close after 30s, over 1h, and whoever matches is refused until the time that you gave",
+        ),
+        (["recheck"], "are judged again by their store"),
+        (["recheck", "--after", "1m"], "are judged again by their store after 1m"),
+    ],
+)
+def test_it_says_when_connections_close(arguments, said):
+    """What is put off is not said to be done."""
+    connections = Connections(log=Reaching(closed=5, answered=2))
+    out, _ = revoke(*arguments, "--subject", "7")
+    assert out.startswith(f"Recorded: connections of subject 7 {said}.\n")
+    is_put_off = " after " in said or " over " in said
+    assert ("5 are about to close, by the word of 2 processes." if is_put_off else "Closed 5 so far") in out
+    assert len(connections.log.asked) == 1
 
 
 def test_processes_that_did_not_answer_are_a_failure():

@@ -168,6 +168,124 @@ def test_what_the_page_of_asyncapi_routes_is_served():
     in_python("\n".join(["import django", "django.setup()", *first, SERVED_FIRST, *rest, SERVED_THEN]))
 
 
+def test_every_public_name_is_on_a_page():
+    """What can be imported from `wsauth` and `wsauth.django` is said to be there, and what for."""
+    text = "\n".join(page.read_text() for page in PAGES)
+    names = {*wsauth.__all__, *wsauth.django.__all__}
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", text)] == []
+
+
+LOG_OUT = "async def log_out_everywhere"
+
+
+def test_the_page_of_fastapi_logs_out():
+    """By the token that HTTP requests bring; who brings none, or a bad one, is nobody."""
+    in_python(f"{program_of(ROOT / 'docs' / 'fastapi.md')}\n{LOGGED_OUT}")
+
+
+LOGGED_OUT = """
+from starlette.testclient import TestClient
+from wsauth.testing import TokenFactory
+
+tokens, client = TokenFactory(os.environ["JWT_KEY"]), TestClient(app, raise_server_exceptions=False)
+
+def post(path, token):
+    return client.post(path, headers={"authorization": f"Bearer {token}"})
+
+assert client.post("/logout").status_code == post("/logout", "nonsense").status_code == 401
+with client.websocket_connect("/chat/garden?ticket=opensesame") as socket:
+    assert post("/logout", tokens("alice", jti="1")).json() == {"closed": 0}
+    assert post("/logout-everywhere", tokens("alice")).json() == {"closed": 1}
+    assert socket.receive()["code"] == 4410
+
+def fail(make, wait=0.0):
+    raise RevocationNotRecorded
+
+policy.connections.log.publish = fail
+assert post("/logout-everywhere", tokens("alice")).status_code == 503
+"""
+
+
+@pytest.mark.parametrize("engine", ["db", "cached_db"])
+def test_the_page_of_channels_logs_out_everywhere(engine, tmp_path):
+    """Every session of the user, also where each request saves its own."""
+    (block,) = (block for block in blocks(ROOT / "docs" / "channels.md", "python") if LOG_OUT in block)
+    in_django(f"{block}\n{ENDED}", engine, tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["cache", "file", "signed_cookies"])
+def test_a_number_in_the_hash_ends_sessions_that_nobody_lists(engine, tmp_path):
+    """As the page of Channels has it for the other engines: over HTTP, and for sockets."""
+    in_django(f"{NUMBERED}\n{ENDED}", engine, tmp_path)
+
+
+def in_django(program, engine, directory):
+    names = "from django.conf import settings", f"settings.SESSION_ENGINE = 'django.contrib.sessions.backends.{engine}'"
+    more = "settings.SESSION_SAVE_EVERY_REQUEST = True", f"settings.SESSION_FILE_PATH = {str(directory)!r}"
+    setup = "import django", "django.setup()", "from chat.auth import policy"
+    run("-c", "\n".join([*names, *more, *setup, program]), cwd=directory)
+
+
+NUMBERED = """
+from django.contrib.auth import alogout
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+
+numbers, before = {}, User.get_session_auth_hash
+User.get_session_auth_hash = lambda user: f"{before(user)}{numbers.get(user.pk, 0)}"
+
+async def log_out_everywhere(request):
+    user = await request.auser()
+    numbers[user.pk] = 1
+    await policy.connections.revoke(subject=str(user.pk))
+    await alogout(request)
+    return HttpResponse(status=204)
+"""
+
+ENDED = """
+import asyncio
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import path
+from wsauth import WebSocketAuthMiddleware
+from wsauth.testing.channels import communicator
+
+async def who(request):
+    return HttpResponse(str((await request.auser()).pk))
+
+async def listen(scope, receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    await receive()
+
+async def connect(key):
+    socket = communicator(listening, "/", headers=[(b"cookie", f"sessionid={key}".encode())])
+    await socket.connect()
+    return socket
+
+async def watch(keys):
+    sockets = [await connect(key) for key in keys]
+    await asyncio.to_thread(lambda: gone.append(clients[0].post("/everywhere/").status_code))
+    codes = [(await sockets[at].receive_output(3))["code"] for at in (0, 1)]
+    assert codes == [4410, 4410] and await sockets[2].receive_nothing(0.2)
+    assert [(await (await connect(key)).receive_output(3))["code"] for key in keys[:2]] == [4401, 4401]
+    await sockets[2].disconnect()
+
+call_command("migrate", verbosity=0)
+settings.ROOT_URLCONF = "__main__"
+urlpatterns = [path("everywhere/", log_out_everywhere), path("who/", who)]
+listening, gone = WebSocketAuthMiddleware(listen, policy), []
+alice, bob = (User.objects.create_user(name) for name in ("alice", "bob"))
+clients = [Client(), Client(), Client()]
+for client, user in zip(clients, (alice, alice, bob)):
+    client.force_login(user)
+    assert client.get("/who/").content.decode() == str(user.pk)
+asyncio.run(watch([client.cookies["sessionid"].value for client in clients]))
+assert gone == [204]
+assert [client.get("/who/").content.decode() for client in clients] == ["None", "None", str(bob.pk)]
+"""
+
 SERVED_FIRST = """
 from django.test import Client, override_settings
 from starlette.testclient import TestClient

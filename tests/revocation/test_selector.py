@@ -1,5 +1,7 @@
 """Whom a revocation names."""
 
+import re
+
 import pytest
 
 from wsauth import Identity
@@ -35,6 +37,23 @@ def test_a_selector_is_all_of_its_keys():
 def test_an_odd_selector_is_an_error(whom, says):
     """It would match everybody, or nobody, or not fit into a record; the message says what to write."""
     with pytest.raises(ValueError, match=says):
+        match_of(whom)
+
+
+@pytest.mark.parametrize(
+    ("whom", "ends"),
+    [
+        ({"subject": 42}, "as in Identity; write str(user.pk)"),
+        ({"session_id": None}, "as in Identity; in Django write session_id(session_key)"),
+        ({"token_id": None}, "a token without a jti has none: issue tokens with one, or revoke by subject"),
+        ({"key_id": None}, "as in Identity"),
+        ({"labels": {"device": 1}}, "as in Identity"),
+        ({"labels": {7: "phone"}}, "as in Identity"),
+    ],
+)
+def test_a_hint_is_about_the_selector_that_is_odd(whom, ends):
+    """A user's primary key is no help to whoever has no token to name."""
+    with pytest.raises(ValueError, match=re.escape(ends) + "$"):
         match_of(whom)
 
 

@@ -34,15 +34,15 @@ _SHAPES = {
 class EventKind(Enum):
     """What happened. Beside each kind stands what `Event.seconds` measures."""
 
-    ACCEPTED = "accepted"  # from the handshake's arrival to the decision
+    ACCEPTED = "accepted"  # from the handshake's arrival to the decision; a FirstMessage is waited for meanwhile
     DENIED = "denied"  # the same
     WOULD_DENY = "would_deny"  # the same; ReportOnly let it pass
     EXPIRED = "expired"  # how long the connection lived
     REVOKED = "revoked"  # the same; ended by wsauth for any other reason, see `Event.reason`
     RECHECKED = "rechecked"  # how long the look-up took
     CLOSED = "closed"  # how long the connection lived
-    LOG_STALE = "log_stale"  # since the log of revocations was last read to its end
-    LOG_SYNCED = "log_synced"  # how long it had been stale; 0 for the first time
+    LOG_STALE = "log_stale"  # since the log of revocations was last read to its end; infinite where it never was
+    LOG_SYNCED = "log_synced"  # how long it had been stale: it comes after a LOG_STALE only
 
 
 @dataclass(frozen=True, slots=True)

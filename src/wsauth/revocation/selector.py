@@ -55,9 +55,16 @@ def keys_of(identity: Identity) -> tuple[Key, ...]:
     )
 
 
+_HINTS = {  # what is to be written where a value is none
+    "subject": "; write str(user.pk)",
+    "session_id": "; in Django write session_id(session_key)",
+    "token_id": "; a token without a jti has none: issue tokens with one, or revoke by subject",
+}
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value or len(value) > MAX_KEY:
         raise ValueError(
-            f"{name} must be a non-empty str of at most {MAX_KEY} characters, as in Identity; write str(user.pk)"
+            f"{name} must be a non-empty str of at most {MAX_KEY} characters, as in Identity{_HINTS.get(name, '')}"
         )
     return value

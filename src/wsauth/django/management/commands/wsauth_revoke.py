@@ -19,14 +19,17 @@ from wsauth.django import walker
 from wsauth.django.publishing import one_per_log
 from wsauth.django.sessions import session_id
 from wsauth.revocation.connections import Connections
+from wsauth.revocation.draft import LONGEST
 from wsauth.revocation.log import Receipt, RevocationNotRecorded
+from wsauth.revocation.record import MAX_AGE
 from wsauth.revocation.selector import Whom
 
+# What becomes of connections: at once, or later, and what else there is to say.
 DONE = {
-    "revoke": "are closed, and credentials issued up to now are refused",
-    "disconnect": "are closed, and may come back",
-    "block": "are closed and refused until the time that you gave",
-    "recheck": "are judged again by their store",
+    "revoke": ("are closed", "close", ", and credentials issued up to now are refused"),
+    "disconnect": ("are closed", "close", ", and may come back"),
+    "block": ("are closed", "close", ", and whoever matches is refused until the time that you gave"),
+    "recheck": ("are judged again by their store", "are judged again by their store", ""),
 }
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -41,7 +44,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         parser.add_argument(
             "verb",
             choices=list(DONE),
-            help="; ".join(f"{verb}: the matching connections {done}" for verb, done in DONE.items()),
+            help="; ".join(f"{verb}: the matching connections {done}{more}" for verb, (done, _, more) in DONE.items()),
         )
         whom = parser.add_argument_group("whom")
         whom.add_argument("--subject", help="the user, by Identity.subject: the primary key")
@@ -56,10 +59,12 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         whom.add_argument("--key-id", help="every token that a key has signed, by its kid")
         whom.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
         how = parser.add_argument_group("how")
-        how.add_argument("--after", metavar="TIME", help="when they close, such as 30 (seconds) or 5m")
-        how.add_argument("--spread", metavar="TIME", help="over how long the closes are spread")
+        how.add_argument("--after", metavar="TIME", help="when they close, such as 30 (seconds) or 5m; an hour at most")
+        how.add_argument("--spread", metavar="TIME", help="over how long the closes are spread; an hour at most")
         how.add_argument(
-            "--until", metavar="WHEN", help="for block: from now, such as 3600 or 2h, or a date in ISO 8601"
+            "--until",
+            metavar="WHEN",
+            help="for block: from now, such as 3600 or 2h, or a date in ISO 8601; 31 days at most",
         )
         how.add_argument("--receipt", metavar="TIME", help="how long to wait for the processes to say what they closed")
 
@@ -72,7 +77,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
                 raise CommandError(str(error)) from error
             except RevocationNotRecorded as error:
                 raise CommandError(f"Nobody has heard of it: {error}. Try again.") from error
-            self._report(verb, " and ".join(_names(whom)), receipt, waited="receipt" in how)
+            self._report(verb, " and ".join(_names(whom)), _when(options, how), receipt, waited="receipt" in how)
 
     def _reachable(self) -> list[Connections]:
         """Return those whose log other processes read. Another log would hear of it in this process alone, and forget it."""
@@ -94,12 +99,15 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             )
         return reachable
 
-    def _report(self, verb: str, whom: str, receipt: Receipt, waited: bool) -> None:
+    def _report(self, verb: str, whom: str, when: str, receipt: Receipt, waited: bool) -> None:
         if not receipt.recorded:
             raise CommandError("It is not recorded, and some process may not hear of it. Try again.")
-        self.stdout.write(self.style.SUCCESS(f"Recorded: connections of {whom} {DONE[verb]}."))
+        at_once, later, more = DONE[verb]
+        does = f"{later} {when}" if when else at_once
+        self.stdout.write(self.style.SUCCESS(f"Recorded: connections of {whom} {does}{more}."))
         if receipt.answered:
-            self.stdout.write(f"Closed {receipt.closed} so far, by the word of {receipt.answered} processes.")
+            closed = f"{receipt.closed} are about to close" if when else f"Closed {receipt.closed} so far"
+            self.stdout.write(f"{closed}, by the word of {receipt.answered} processes.")
         elif waited and not receipt.missing:
             self.stdout.write("No process has said how many it closed: none is up, or the log carries no answers.")
         if receipt.missing:
@@ -154,7 +162,21 @@ def _how(verb: str, options: dict[str, Any]) -> dict[str, float]:
             raise CommandError(f"{verb} knows no --{name}; it takes {', '.join(f'--{option}' for option in known)}.")
     if verb == "block" and "until" not in given:
         raise CommandError("Until when? Write --until 2h, or --until 2030-01-31T18:00.")
-    return {name: _moment(options[name]) if name == "until" else _seconds(name, options[name]) for name in given}
+    return {name: _moment(options[name]) if name == "until" else _brief(name, options[name]) for name in given}
+
+
+def _when(options: dict[str, Any], how: dict[str, float]) -> str:
+    """Say when connections close, in the words that were given; nothing where that is at once."""
+    words = {"after": "after", "spread": "over"}
+    given = {word: str(options[name]) for name, word in words.items() if how.get(name)}
+    return ", ".join(f"{word} {text}{'s' if text[-1].isdigit() else ''}" for word, text in given.items())
+
+
+def _brief(name: str, text: str) -> float:
+    found = _seconds(name, text)
+    if found > LONGEST:
+        raise CommandError(f"--{name} {text}: an hour at most.")
+    return found
 
 
 def _seconds(name: str, text: str) -> float:
@@ -170,8 +192,14 @@ def _moment(text: str) -> float:
         date = parse_datetime(text)
     except ValueError as error:
         raise CommandError(f"--until {text}: {error}") from error
-    if date is None:
-        return time.time() + _seconds("until", text)
+    now = time.time()
+    moment = now + _seconds("until", text) if date is None else _timestamp(date)
+    if not now < moment <= now + MAX_AGE:
+        raise CommandError(f"--until {text}: write a moment within the next 31 days, such as 2h or 2030-01-31T18:00.")
+    return moment
+
+
+def _timestamp(date: datetime.datetime) -> float:
     if date.tzinfo is None:
         from django.utils.timezone import get_default_timezone
 
