@@ -19,7 +19,8 @@ from project.people import MODEL_BACKEND, log_in, open_session
 from wsauth import Connections
 from wsauth.django import session_ends, session_id
 from wsauth.django.engines import load_many
-from wsauth.django.scope import end_with, session_store
+from wsauth.django.scope import session_store
+from wsauth.django.session_ends import end_with
 
 
 @pytest.fixture

@@ -296,7 +296,8 @@ class Connection:
         """Run the application to its end. What it raises because the connection was ended goes no further."""
         self.scopes = (scope,)
         try:
-            await self._running.finish(application(scope, self.receive, self.send))
+            with self._running:
+                await application(scope, self.receive, self.send)
             if self.answer is not None and self.answer.is_accepted:  # it gave none, which a server refuses
                 self.release()
                 await self.refuse(self.delivery.refusal(Reason.FORBIDDEN))

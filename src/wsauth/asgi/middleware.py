@@ -75,24 +75,23 @@ class WebSocketAuthMiddleware:
             await self.app(scope, receive, send)
         elif isinstance(outer := scope.get(KEY), Connection):
             await self._enter_nested(outer, self.policy, scope, receive, send)
-        else:
-            await self._enter(self.policy, scope, receive, send)
+        elif (connection := await self._arrive(self.policy, scope, receive, send)) is not None:
+            try:  # here, for every coroutine around the application lives as long as the connection
+                if await self._admit(connection, self.policy):
+                    await connection.run(self.app, for_application(scope, connection))
+            finally:
+                connection.release()
 
-    async def _enter(self, policy: Policy, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _arrive(self, policy: Policy, scope: Scope, receive: Receive, send: Send) -> Connection | None:
+        """Read the handshake. The connection alone holds it, and only until the application accepts."""
         _require_asyncio()
         handshake = Handshake.from_scope(scope)
         hide_from_server(scope, policy)
         self._warn_of_copies(scope, policy)
         connect = await receive()
         if connect["type"] != "websocket.connect":
-            return
-        connection = Connection(handshake, scope, receive, connect, Wire(send), policy, self._pending, self._clock)
-        del handshake  # only the connection holds it, and only until the application accepts
-        try:
-            if await self._admit(connection, policy):
-                await connection.run(self.app, for_application(scope, connection))
-        finally:
-            connection.release()
+            return None
+        return Connection(handshake, scope, receive, connect, Wire(send), policy, self._pending, self._clock)
 
     async def _enter_nested(
         self, connection: Connection, policy: Policy, scope: Scope, receive: Receive, send: Send

@@ -3,39 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from wsauth.core.errors import ConnectionEnded
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
 
 class Running:
-    """Runs an application to its end. `stop_after` cancels it, which the server never sees: it did not ask for that."""
+    """The block an application runs in. `stop_after` cancels it, which the server never sees: it did not ask for that."""
 
-    __slots__ = ("_limit", "_stopped", "_task")
+    __slots__ = ("_before", "_limit", "_stopped", "_task")
 
     def __init__(self) -> None:
         self._task: asyncio.Task[object] | None = None
+        self._before = 0
         self._limit: asyncio.TimerHandle | None = None
         self._stopped = False
 
-    async def finish(self, application: Awaitable[None]) -> None:
+    def __enter__(self) -> None:
         task = self._task = asyncio.current_task()
         assert task is not None
-        before = task.cancelling()
-        try:
-            await application
-        except asyncio.CancelledError:
-            if not self._stopped or task.cancelling() > before + 1:
-                raise
-        finally:
-            self._task = None
-            if self._stopped:
-                task.uncancel()
-            if self._limit is not None:
-                self._limit.cancel()
+        self._before = task.cancelling()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        task, self._task = self._task, None
+        assert task is not None
+        is_ours = self._stopped and isinstance(error, asyncio.CancelledError) and task.cancelling() <= self._before + 1
+        if self._stopped:
+            task.uncancel()
+        if self._limit is not None:
+            self._limit.cancel()
+        return is_ours
 
     def stop_after(self, seconds: float) -> None:
         if self._task is not None and self._limit is None:

@@ -29,13 +29,17 @@ class Wire:
     def __init__(self, send: Send) -> None:
         self.send = send
         self.phase = Phase.CONNECTING
-        self._accepting = asyncio.Lock()
+        self._accepting: asyncio.Future[None] | None = None  # while an accept is on its way
 
     async def accept(self, message: Message) -> None:
         if self.phase is Phase.CONNECTING:
             self.phase = Phase.OPEN
-        async with self._accepting:
+        accepting = self._accepting = asyncio.get_running_loop().create_future()
+        try:
             await self.send(message)
+        finally:
+            self._accepting = None
+            accepting.set_result(None)
 
     async def tell(self, text: str) -> None:
         """Send a message that is not the application's. Takes a few seconds at most and raises nothing."""
@@ -57,5 +61,6 @@ class Wire:
 
     async def send_after_accept(self, message: Message) -> None:
         """An accept may still be on its way, and a server takes nothing else before it is done."""
-        async with self._accepting:
-            await self.send(message)
+        if self._accepting is not None:
+            await asyncio.wait({self._accepting})
+        await self.send(message)

@@ -15,7 +15,6 @@ from django.utils.functional import LazyObject
 
 from wsauth.core.identity import Identity
 from wsauth.core.locations import strip_cookie
-from wsauth.core.reasons import Reason
 from wsauth.django import session_ends
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class DjangoScope:
         if session is None:
             session = empty_session()
         if connection.identity.is_authenticated:
-            end_with(session, connection)
+            session_ends.end_with(session, connection)
         child = {"headers": scope.get("headers", ())}
         if connection.identity.is_authenticated and not _decided_by_session(connection):
             strip_cookie(child, settings.SESSION_COOKIE_NAME)
@@ -92,27 +91,3 @@ def session_store() -> Any:
 
 def empty_session() -> Any:
     return session_store()()
-
-
-def end_with(session: Any, connection: Connection) -> None:
-    """Let `session.flush()` end the connection, from whatever thread it is called, and every other one of the session.
-
-    Ended even where the flush itself fails: whoever asked for it no longer wants to be connected. A token's connection has
-    a session too, an empty one that no store knows; so it is this object that is listened to, as well as its class.
-    """
-    session_ends.watch(session.__class__)
-    flush, aflush = session.flush, session.aflush
-
-    def flush_and_end() -> None:
-        try:
-            flush()
-        finally:
-            connection.end(Reason.REVOKED)
-
-    async def aflush_and_end() -> None:
-        try:
-            await aflush()
-        finally:
-            connection.end(Reason.REVOKED)
-
-    session.flush, session.aflush = flush_and_end, aflush_and_end

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
@@ -20,6 +20,9 @@ from wsauth.core.reasons import Reason
 from wsauth.django.database import digest
 from wsauth.django.publishing import publish
 from wsauth.revocation.record import Verb
+
+if TYPE_CHECKING:
+    from wsauth.asgi.connection import Connection
 
 Rule = Callable[..., AbstractContextManager[str | None]]
 
@@ -38,9 +41,19 @@ def watch(store: type) -> None:
     if store in _watched:  # every handshake comes here
         return
     _watched.add(store)
-    for name, rule in (("delete", _deleting), ("flush", _deleting), ("cycle_key", _cycling), ("load", _loading)):
+    for name, rule in (("delete", _deleting), ("flush", _flushing), ("cycle_key", _cycling), ("load", _loading)):
         _wrap(store, name, _plain, rule)
         _wrap(store, f"a{name}", _async, rule)
+
+
+def end_with(session: Any, connection: Connection) -> None:
+    """Let `session.flush()` end the connection, from whatever thread it is called, and every other one of the session.
+
+    Ended even where the flush itself fails: whoever asked for it no longer wants to be connected. A token's connection has
+    a session too, an empty one that no store knows; so it is this object that is listened to, as well as its class.
+    """
+    watch(session.__class__)
+    session.wsauth_connection = connection
 
 
 def _wrap(store: type, name: str, wrap: Callable[..., Any], rule: Rule) -> None:
@@ -86,6 +99,16 @@ def _deleting(session: Any, session_key: str | None = None) -> Iterator[str | No
     others = _not_to_be_told.get()
     with _set(_not_to_be_told, others | {key}):
         yield None if key in others else key
+
+
+@contextmanager
+def _flushing(session: Any) -> Iterator[str | None]:
+    try:
+        with _deleting(session) as key:
+            yield key
+    finally:
+        if (connection := getattr(session, "wsauth_connection", None)) is not None:
+            connection.end(Reason.REVOKED)
 
 
 @contextmanager

@@ -22,6 +22,9 @@ from wsauth.django.places import ANYWHERE, Place
 K = TypeVar("K")
 V = TypeVar("V")
 
+Waiting = deque[tuple[K, asyncio.Future[V]]]
+Outcomes = Sequence[V | Exception]
+
 MOST = 200  # look-ups in one query
 
 
@@ -29,7 +32,7 @@ MOST = 200  # look-ups in one query
 class _Queue(Generic[K, V]):
     """What waits on one event loop for one place. `is_busy` while a look-up is under way there."""
 
-    waiting: deque[tuple[K, asyncio.Future[V]]] = field(default_factory=deque)
+    waiting: Waiting[K, V] = field(default_factory=deque)
     is_busy: bool = False
     task: asyncio.Task[None] | None = None
 
@@ -41,7 +44,7 @@ class Together(Generic[K, V]):
 
     def __init__(
         self,
-        look_up: Callable[[Sequence[K], Place], Sequence[V | Exception]],
+        look_up: Callable[[Sequence[K], Place], Outcomes[V]],
         place: Callable[[], Place | None] = lambda: ANYWHERE,
     ) -> None:
         self._look_up = look_up
@@ -87,19 +90,25 @@ class Together(Generic[K, V]):
     async def _work(self, queue: _Queue[K, V], place: Place) -> None:
         try:
             while queue.waiting:
-                batch = [queue.waiting.popleft() for _ in range(min(MOST, len(queue.waiting)))]
-                await self._answer([(key, future) for key, future in batch if not future.done()], place)
+                await self._answer(queue.waiting, place)
         finally:
             queue.is_busy, queue.task = False, None
             for _, future in queue.waiting:  # the loop is being stopped
                 future.cancel()
             queue.waiting.clear()
 
-    async def _answer(self, batch: list[tuple[K, asyncio.Future[V]]], place: Place) -> None:
-        if not batch:
-            return
+    def _take(self, waiting: Waiting[K, V], batch: list[tuple[K, asyncio.Future[V]]], place: Place) -> Outcomes[V]:
+        """Look up, in Django's thread and not before it gets to it, whatever has come by then: other work may be first."""
+        while waiting and len(batch) < MOST:
+            key, future = waiting.popleft()
+            if not future.done():  # else whoever asked has left meanwhile
+                batch.append((key, future))
+        return self._look_up([key for key, _ in batch], place) if batch else ()
+
+    async def _answer(self, waiting: Waiting[K, V], place: Place) -> None:
+        batch: list[tuple[K, asyncio.Future[V]]] = []
         try:
-            outcomes: Sequence[V | Exception] = await ask(self._look_up, [key for key, _ in batch], place)
+            outcomes = await ask(self._take, waiting, batch, place)
         except VerifierUnavailable as error:
             outcomes = [VerifierUnavailable(error.detail, error.retry_after) for _ in batch]
         except Exception as error:
