@@ -50,7 +50,7 @@ class Agenda(Generic[T]):
         self._wall = wall
         self._ahead = 0.0
         self._heap: list[tuple[float, int, T]] = []  # with stale entries among them
-        self._moments: dict[T, tuple[float, int]] = {}
+        self._moments: dict[T, tuple[float, int, T]] = {}  # the entries that count
         self._serial = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = 0.0  # not `timer.when()`: uvloop gives a plain handle for a moment that has come
@@ -68,14 +68,15 @@ class Agenda(Generic[T]):
         if not self._moments:
             self._ahead = self._wall() - self._loop.time()
         self._serial += 1
-        self._moments[item] = (when, self._serial)
-        heapq.heappush(self._heap, (when, self._serial, item))
+        entry = self._moments[item] = (when, self._serial, item)
+        heapq.heappush(self._heap, entry)
         self._tidy()
         self._arm()
 
     def moment(self, item: T) -> float:
         """When an item is due; infinite for one that is not in."""
-        return self._moments.get(item, _NEVER)[0]
+        entry = self._moments.get(item)
+        return float("inf") if entry is None else entry[0]
 
     def discard(self, item: T) -> None:
         if self._moments.pop(item, None) is None:
@@ -90,7 +91,7 @@ class Agenda(Generic[T]):
         if not self._moments:
             self._heap.clear()
         elif len(self._heap) > 2 * len(self._moments) + 16:
-            self._heap = [(when, serial, item) for item, (when, serial) in self._moments.items()]
+            self._heap = list(self._moments.values())
             heapq.heapify(self._heap)
 
     def _arm(self) -> None:
@@ -112,10 +113,10 @@ class Agenda(Generic[T]):
         now = max(self._loop.time(), when)  # a loop may be early, by the resolution of its clock
         due: list[T] = []
         while self._heap and self._heap[0][0] <= now and len(due) < SLICE:
-            _, serial, item = heapq.heappop(self._heap)
-            if self._moments.get(item, _NEVER)[1] == serial:
-                del self._moments[item]
-                due.append(item)
+            entry = heapq.heappop(self._heap)
+            if self._moments.get(entry[2]) is entry:
+                del self._moments[entry[2]]
+                due.append(entry[2])
         if self._moments:
             self._arm()
         if due:
@@ -128,6 +129,3 @@ class Agenda(Generic[T]):
             jumped(list(self._moments))
         else:
             self._ahead = min(ahead, before)  # a clock that was put back may be put forward again
-
-
-_NEVER = (float("inf"), 0)
