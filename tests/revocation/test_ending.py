@@ -69,10 +69,15 @@ def test_a_loop_that_is_closed_is_no_trouble():
 
 
 @pytest.mark.parametrize("count", [1, SLICE + 1])
-def test_later_means_later(count):
-    """Each at a moment of its own, so that they do not come back together."""
-    many = sockets(count, loop=object())
+async def test_later_means_later(count):
+    """Each at a moment of its own, so that they do not come back together; many are told in slices."""
+    many = sockets(count)
     end_all(many, Reason.REVOKED, after=10.0, spread=5.0)
+    told = []
+    for _ in range(3):
+        await asyncio.sleep(0)
+        told.append(sum(len(socket.later) for socket in many))
+    assert told == ([1, 1, 1] if count == 1 else [SLICE, SLICE + 1, SLICE + 1])
     later = [seconds for socket in many for seconds, _ in socket.later]
     assert len(later) == count
     assert all(10 <= seconds <= 15 for seconds in later)

@@ -13,18 +13,19 @@ T = TypeVar("T")
 
 TICK = 30.0  # seconds between two looks at the wall clock
 JUMP = 1.0  # seconds that the wall clock may run ahead of the loop's before that counts as a jump
-SLICE = 500  # items that are handled in one turn of the loop: those that were born together are due together
+SLICE = 500  # items: those that were born together are due together
 
 
 class Agenda(Generic[T]):
     """Calls `due` with the items whose moment (of the loop's time) has come, and the time. An item comes due once.
 
     `jumped`, where given, is called with every item when the wall clock has run ahead of the loop's: it was set, or the
-    machine has slept, and the loop's clock slept with it.
+    machine has slept, and the loop's clock slept with it. `at_once` is how many items are handled in one turn of the loop.
     """
 
     __slots__ = (
         "_ahead",
+        "_at_once",
         "_context",
         "_due",
         "_heap",
@@ -43,11 +44,13 @@ class Agenda(Generic[T]):
         due: Callable[[list[T], float], None],
         jumped: Callable[[list[T]], None] | None = None,
         wall: Callable[[], float] = time.time,
+        at_once: int = SLICE,
     ) -> None:
         self._loop = loop
         self._due = due
         self._jumped = jumped
         self._wall = wall
+        self._at_once = at_once
         self._ahead = 0.0
         self._heap: list[tuple[float, int, T]] = []  # with stale entries among them
         self._moments: dict[T, tuple[float, int, T]] = {}  # the entries that count
@@ -112,7 +115,7 @@ class Agenda(Generic[T]):
             self._look_at_the_clock(self._jumped)
         now = max(self._loop.time(), when)  # a loop may be early, by the resolution of its clock
         due: list[T] = []
-        while self._heap and self._heap[0][0] <= now and len(due) < SLICE:
+        while self._heap and self._heap[0][0] <= now and len(due) < self._at_once:
             entry = heapq.heappop(self._heap)
             if self._moments.get(entry[2]) is entry:
                 del self._moments[entry[2]]

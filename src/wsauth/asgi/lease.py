@@ -18,6 +18,7 @@ from wsauth.asgi.agenda import Agenda
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
 from wsauth.revocation.connections import Standing
+from wsauth.revocation.ending import SLICE
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -309,5 +310,5 @@ _agendas: dict[asyncio.AbstractEventLoop, Agenda[Lease]] = {}  # of loops with l
 def _agenda(loop: asyncio.AbstractEventLoop) -> Agenda[Lease]:
     agenda = _agendas.get(loop)
     if agenda is None:
-        agenda = _agendas[loop] = Agenda(loop, Lease.come_due, Lease.clock_jumped)
+        agenda = _agendas[loop] = Agenda(loop, Lease.come_due, Lease.clock_jumped, at_once=SLICE)
     return agenda
