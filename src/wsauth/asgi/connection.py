@@ -241,7 +241,6 @@ class Connection:
         self.release()
 
     def _wake(self) -> None:
-        """Bring an application that waits in `receive` its disconnect."""
         if self._reader is not None:
             self._was_waiting = True
             self._woken = self._reader
