@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
 
 from wsauth.django import prepared
+from wsauth.django.lookups import rows_in
 
 
 class Thing(models.Model):
@@ -146,6 +147,12 @@ def test_nothing_is_asked_about_nobody(values, compiled):
         assert prepared.rows(User.objects, "pk", values) == []
         assert prepared.columns(User.objects, "default", "pk", values, "pk") == []
     assert len(captured) == 0
+
+
+def test_nothing_is_built_for_nobody(compiled):
+    """Where every user is looked up by a backend of the project's own."""
+    assert rows_in(User.objects, "pk", []) == []
+    assert compiled == []
 
 
 def test_none_hides_nobody_else(alice):

@@ -59,6 +59,8 @@ def rows_in(manager: Any, field: str, values: Iterable[Any], using: str = "") ->
     collation may match other spellings: the caller compares.
     """
     values = list(values)
+    if not values:
+        return []
     if using:
         manager = manager.using(using) if isinstance(manager, QuerySet) else manager.db_manager(using)
     try:

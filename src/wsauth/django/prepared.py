@@ -8,6 +8,7 @@ for everything else.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,11 +79,15 @@ def _select(
 
 def is_plain(manager: Any) -> bool:
     """Whether a manager selects as Django's own does."""
-    kind = type(manager)
+    kind: Any = type(manager)
+    return _is_plain(kind) and vars(manager).keys().isdisjoint(_SELECTING)
+
+
+@functools.lru_cache(maxsize=32)
+def _is_plain(kind: Any) -> bool:
     return (
-        isinstance(manager, models.Manager)
-        and vars(manager).keys().isdisjoint(_SELECTING)
-        and manager._queryset_class is models.QuerySet
+        issubclass(kind, models.Manager)
+        and kind._queryset_class is models.QuerySet
         and all(getattr(kind, name) is getattr(models.Manager, name) for name in _SELECTING)
     )
 
