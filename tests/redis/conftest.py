@@ -20,8 +20,12 @@ def shared_server():
 
 @pytest.fixture
 def server(shared_server):
-    """The Redis that all tests share, empty. It must be left running."""
+    """The Redis that all tests share, empty, and without connections that the last test left to the garbage collector.
+
+    It must be left running.
+    """
     with redis.Redis(port=shared_server.port) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
         client.flushall()
     return shared_server
 
