@@ -3,8 +3,9 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 PORT ?= 8000
 COVERAGE := --cov --cov-report=term:skip-covered # branches of src/; less than 95 % fails
+SHORT := -m 'not full_length'
 
-.PHONY: demo demo-fastapi test check lint format bench bench-quick clean help
+.PHONY: demo demo-fastapi test test-all check lint format bench bench-quick clean help
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -16,10 +17,13 @@ demo-fastapi: $(VENV)/.demo ## the same chat on FastAPI
 	$(PYTHON) examples/fastapi_demo/run.py --port $(PORT)
 
 test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, the pages in Chromium
+	$(PYTHON) -m pytest $(COVERAGE) $(SHORT)
+
+test-all: $(VENV)/.test ## the same, and what only shows at full length: outages, every log on every server, the long storm
 	$(PYTHON) -m pytest $(COVERAGE)
 
 check: lint ## what lint does, and the tests that need no server and no browser, with their branch coverage
-	$(PYTHON) -m pytest $(COVERAGE) --ignore tests/servers --ignore tests/nodes --ignore tests/storm --ignore tests/wrapped --ignore tests/demo \
+	$(PYTHON) -m pytest $(COVERAGE) $(SHORT) --ignore tests/servers --ignore tests/nodes --ignore tests/storm --ignore tests/wrapped --ignore tests/demo \
 		--ignore tests/panel/test_page.py
 
 lint: $(VENV)/.test ## ruff and mypy strict
@@ -45,8 +49,9 @@ $(VENV)/.demo: pyproject.toml scripts/venv
 	scripts/venv $(VENV) --editable '.[demo]'
 	touch $@
 
-$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium scripts/redis tests/referee/package-lock.json
+$(VENV)/.test: pyproject.toml scripts/venv scripts/chromium scripts/postgres scripts/redis tests/referee/package-lock.json
 	scripts/chromium
+	scripts/postgres
 	scripts/redis
 	cd tests/referee && npm ci --ignore-scripts --no-audit --no-fund
 	scripts/venv $(VENV) --editable '.[demo,jwks,redis,simplejwt]' --group test --group check
