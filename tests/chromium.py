@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
+PATIENCE = 60_000  # milliseconds: what comes is waited for, however busy the machine; only what hangs takes as long
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager

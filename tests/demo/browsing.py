@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 
+from chromium import PATIENCE
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-expect.set_options(timeout=10_000)
 _addresses = itertools.count(1)
 
 
@@ -24,7 +24,7 @@ class Demo:
 
     def answers(self, url: str) -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - the address is our own
+            with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - the address is our own
                 return bool(response.status == 200)
         except URLError:
             return False
@@ -45,7 +45,7 @@ class Visitor:
         context = await self.browser.new_context(extra_http_headers={"X-Forwarded-For": peer})
         self._contexts.append(context)
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.demo.url)

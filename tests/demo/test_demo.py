@@ -189,7 +189,7 @@ async def test_a_foreign_origin_is_refused_before_anything_is_read(demo: Demo) -
 
 
 async def test_answers_carry_a_strict_content_security_policy(demo: Demo) -> None:
-    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     connection.request("GET", "/")
     response = connection.getresponse()
     assert response.headers["Content-Security-Policy"].startswith("default-src 'self';")
@@ -200,7 +200,7 @@ async def test_answers_carry_a_strict_content_security_policy(demo: Demo) -> Non
 async def test_posts_need_the_csrf_value(demo: Demo) -> None:
     """Another site's page cannot log anybody out, nor have a token minted."""
     for path in ("login", "logout", "logout-everywhere", "token", "token-cookie", "wave"):
-        connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=5)
+        connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
         connection.request("POST", f"/api/{path}", body="{}", headers={"Content-Type": "application/json"})
         assert connection.getresponse().status == 403, path
         connection.close()
@@ -209,8 +209,7 @@ async def test_posts_need_the_csrf_value(demo: Demo) -> None:
 async def test_a_short_token_ends_its_connections(demo: Demo, short_lived: dict[str, Page]) -> None:
     """After 30 seconds the page reads 4440; with a fresh token it is back."""
     page = short_lived[demo.name]
-    page.set_default_timeout(40_000)
-    await expect(page.locator("#chat-notice")).to_contain_text("4440", timeout=40_000)
+    await expect(page.locator("#chat-notice")).to_contain_text("4440")
     await refused(page, "chat · #general", 4440, "lives no longer than its token")
     await page.click("#chat-notice .again")
     facts = await connected(page, "chat · #general")
@@ -226,7 +225,7 @@ def handshake(demo: Demo, origin: str) -> int:
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
     }
-    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     connection.request("GET", "/ws/notifications/", headers=headers)
     status = connection.getresponse().status
     connection.close()

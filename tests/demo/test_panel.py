@@ -164,7 +164,7 @@ async def test_the_panel_calls_things_by_their_names(visit: Visitor) -> None:
 
 async def test_the_panel_keeps_its_own_rules(demo: Demo) -> None:
     """The demo sets headers on every answer, and not over the stricter ones of the panel."""
-    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=5)
+    connection = http.client.HTTPConnection(urlsplit(demo.url).netloc, timeout=30)
     connection.request("GET", "/asyncapi/")
     headers = connection.getresponse().headers
     connection.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chromium import launched
+from chromium import PATIENCE, launched
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from referee import official
 
@@ -47,7 +46,7 @@ class Visitor:
         )
         self._contexts.append(opened)
         page = await opened.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", self._listen)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.site.address + path)
@@ -88,12 +87,18 @@ async def choose(page: Page, method: str) -> None:
     await page.get_by_role("radio", name=method).check()
 
 
+async def go(page: Page, view: str) -> None:
+    """Follow a link within the document, and return when the page has drawn what it leads to."""
+    await page.evaluate(
+        """view => new Promise((drawn) => {
+          if (location.hash.slice(1) === view) return drawn();
+          addEventListener("hashchange", () => drawn(), { once: true }); // called after the page's own
+          location.hash = view;
+        })""",
+        view,
+    )
+
+
 async def open_channel(page: Page, channel: str) -> None:
-    await page.evaluate("hash => { location.hash = hash }", f"channel/{channel}")
+    await go(page, f"channel/{channel}")
     await page.click("#open-console")
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(8):
-        while not await condition():
-            await asyncio.sleep(0.02)

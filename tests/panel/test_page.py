@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from panel.conftest import Visitor, choose, connected, open_channel
+from panel.conftest import Visitor, choose, connected, go, open_channel
 from panel.documents import MARKUP
 from panel.site import SESSION, token
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-GOOD = token("alice", expires_in=600)
+
+@pytest.fixture
+def good() -> str:
+    """A token of alice, made when it is needed."""
+    return token("alice", expires_in=600)
 
 
 async def received(page: Page, *texts: str) -> None:
@@ -150,7 +152,7 @@ async def test_without_try_it_out_nobody_can_connect(visit: Visitor) -> None:
 # Connecting, by every method
 
 
-async def test_query_parameter(visit: Visitor) -> None:
+async def test_query_parameter(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "chat")
     await choose(page, "Query parameter ?token=…")
@@ -158,7 +160,7 @@ async def test_query_parameter(visit: Visitor) -> None:
     await expect(page.locator("#token-says")).to_contain_text("for alice · expired")
     await connect(page)
     await refused(page, 4440, "Credentials expired", "refresh, then reconnect", "Incident", "the server's log")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
     await expect(page.locator("#facts")).to_contain_text(re.compile(r"for \d+ s\s+token expires in \d+:\d\d"))
@@ -168,7 +170,7 @@ async def test_query_parameter(visit: Visitor) -> None:
     await expect(page.locator("#status-text")).to_have_text("Disconnected")
 
 
-async def test_subprotocol(visit: Visitor) -> None:
+async def test_subprotocol(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "chat")
     await choose(page, "Subprotocol bearer")
@@ -178,7 +180,7 @@ async def test_subprotocol(visit: Visitor) -> None:
     await fill(page, "wrong.wrong.wrong")
     await connect(page)
     await refused(page, 4401, "log in; do not retry")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
     await expect(page.locator("#facts")).to_contain_text("subprotocol bearer")
@@ -186,13 +188,13 @@ async def test_subprotocol(visit: Visitor) -> None:
     await received(page, "hello")
 
 
-async def test_first_message(visit: Visitor) -> None:
+async def test_first_message(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "first")
     await fill(page, "wrong")
     await connect(page)
     await refused(page, 4401, "log in; do not retry")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
     await say(page)
@@ -216,7 +218,7 @@ async def test_session_cookie_says_who_is_logged_in(visit: Visitor) -> None:
     await received(page, '"name": "alice"')
 
 
-async def test_cookie_is_applied_and_cleared(visit: Visitor) -> None:
+async def test_cookie_is_applied_and_cleared(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "chat")
     await choose(page, "Cookie JWT access_token")
@@ -224,7 +226,7 @@ async def test_cookie_is_applied_and_cleared(visit: Visitor) -> None:
     await fill(page, "not;a;token")
     await page.click("#apply-cookie")
     await expect(page.locator("#cookie-says")).to_contain_text("No cookie can hold these characters")
-    await fill(page, GOOD)
+    await fill(page, good)
     await page.click("#apply-cookie")
     await expect(page.locator("#cookie-says")).to_contain_text("is set")
     [cookie] = await page.context.cookies()
@@ -239,28 +241,28 @@ async def test_cookie_is_applied_and_cleared(visit: Visitor) -> None:
     await refused(page, 4401)
 
 
-async def test_a_cookie_that_scripts_cannot_touch_stands_in_the_way(visit: Visitor) -> None:
+async def test_a_cookie_that_scripts_cannot_touch_stands_in_the_way(visit: Visitor, good: str) -> None:
     page = await visit()
     cookie = {"name": "access_token", "value": "old", "url": visit.site.address, "httpOnly": True}
     await page.context.add_cookies([cookie])  # type: ignore[list-item]
     await open_channel(page, "chat")
     await choose(page, "Cookie JWT access_token")
-    await fill(page, GOOD)
+    await fill(page, good)
     await page.click("#apply-cookie")
     await expect(page.locator("#cookie-says")).to_contain_text(
         "An HttpOnly cookie named access_token stands in the way"
     )
 
 
-async def test_header_gives_a_command_line_without_the_secret(visit: Visitor) -> None:
+async def test_header_gives_a_command_line_without_the_secret(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "chat")
     await choose(page, "Query parameter ?token=…")
-    await fill(page, GOOD)
+    await fill(page, good)
     await choose(page, "Header Authorization")
     command = page.locator("#method-fields pre")
     await expect(command).to_contain_text("""-H 'Authorization: Bearer '"$TOKEN" 'ws://127.0.0.1""")
-    assert GOOD not in await command.inner_text()
+    assert good not in await command.inner_text()
     await expect(page.locator("#connect")).to_be_disabled()
 
 
@@ -276,10 +278,10 @@ async def test_without_credentials_and_where_none_are_needed(visit: Visitor) -> 
     await connected(page)
 
 
-async def test_a_ticket_is_used_up(visit: Visitor) -> None:
+async def test_a_ticket_is_used_up(visit: Visitor, good: str) -> None:
     page = await visit("/tickets/")
     await open_channel(page, "chat")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
     await page.click("#connect")
@@ -288,12 +290,12 @@ async def test_a_ticket_is_used_up(visit: Visitor) -> None:
     await expect(page.locator("#notice")).to_contain_text("Paste a ticket first")
 
 
-async def test_a_document_without_schemes_offers_the_usual_names(visit: Visitor) -> None:
+async def test_a_document_without_schemes_offers_the_usual_names(visit: Visitor, good: str) -> None:
     page = await visit("/bare/")
     await open_channel(page, "chat")
     await choose(page, "Cookie access_token=…")
     await choose(page, "Query parameter ?token=…")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
 
@@ -304,20 +306,20 @@ async def test_reading_another_channel_keeps_the_connection(visit: Visitor) -> N
     await choose(page, "No credentials")
     await connect(page)
     await connected(page)
-    await page.evaluate("location.hash = 'channel/chat'")
+    await go(page, "channel/chat")
     await expect(page.locator("#console-elsewhere")).to_contain_text("Still connected here.")
     await expect(page.locator("#console-channel")).to_have_text("/ws/open/")
     await page.get_by_role("button", name="Back to it").click()
     await expect(page.locator("#reading h1")).to_have_text("/ws/open/")
-    await page.evaluate("location.hash = 'channel/chat'")
+    await go(page, "channel/chat")
     await page.click("#connect")
     await expect(page.locator("#console-channel")).to_have_text("/ws/chat/{room}/")
 
 
-async def test_a_policy_that_says_no(visit: Visitor) -> None:
+async def test_a_policy_that_says_no(visit: Visitor, good: str) -> None:
     page = await visit()
     await open_channel(page, "admin")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await refused(page, 4403, "Forbidden", "What to do: stop")
 
@@ -416,6 +418,7 @@ async def test_frames_are_named_checked_filtered_and_shown(visit: Visitor) -> No
 
 
 async def test_ten_thousand_frames_stay_smooth(visit: Visitor) -> None:
+    """They are drawn once for each time that the browser paints, and only as many rows as can be seen."""
     page = await visit()
     await open_channel(page, "open")
     await choose(page, "No credentials")
@@ -423,24 +426,21 @@ async def test_ten_thousand_frames_stay_smooth(visit: Visitor) -> None:
     await connected(page)
     await page.evaluate(
         """() => {
-          window.worst = 0;
-          let last = performance.now();
-          const beat = (now) => {
-            window.worst = Math.max(window.worst, now - last);
-            last = now;
-            requestAnimationFrame(beat);
-          };
+          window.painted = window.drawn = window.most = 0;
+          const beat = () => { window.painted++; requestAnimationFrame(beat); };
           requestAnimationFrame(beat);
+          new MutationObserver((changes) => {
+            window.drawn++;
+            window.most = Math.max(window.most, changes.reduce((rows, { addedNodes }) => rows + addedNodes.length, 0));
+          }).observe(document.getElementById("frame-rows"), { childList: true });
         }"""
     )
-    began = time.monotonic()
     await page.fill("#payload", '{"action": "say", "text": "many", "count": 10000}')
     await page.click("#send")
-    await expect(page.locator("#frame-count")).to_contain_text(re.compile(r"100\d\d frames"), timeout=20_000)
-    seconds = time.monotonic() - began
-    worst = await page.evaluate("window.worst")
-    print(f"10,000 frames in {seconds:.1f} s, longest frame {worst:.0f} ms")  # noqa: T201
-    assert worst < 700, "a machine with other work still draws more than once a second"
+    await expect(page.locator("#frame-count")).to_contain_text(re.compile(r"100\d\d frames"))
+    painted, drawn, most = await page.evaluate("[window.painted, window.drawn, window.most]")
+    assert 0 < drawn <= painted + 1
+    assert 0 < most < 60
     assert await page.locator("#frames .frame").count() < 60
     await page.evaluate("document.getElementById('frames').scrollTop = 100000")
     await expect(page.locator("#frame-3333")).to_be_attached()
@@ -451,16 +451,16 @@ async def test_ten_thousand_frames_stay_smooth(visit: Visitor) -> None:
 # What it must never do
 
 
-async def test_tokens_stay_in_memory(visit: Visitor) -> None:
+async def test_tokens_stay_in_memory(visit: Visitor, good: str) -> None:
     """Not in the page's address, its storage, the log, the export, a title or any text of the page."""
     page = await visit()
     await open_channel(page, "chat")
     await choose(page, "Query parameter ?token=…")
-    await fill(page, GOOD)
+    await fill(page, good)
     assert await page.get_attribute("#token", "type") == "password"
     await connect(page)
     await connected(page)
-    await say(page, text=f"echo {GOOD}")
+    await say(page, text=f"echo {good}")
     await expect(page.locator("#frames .frame.in")).to_have_count(1)
     async with page.expect_download() as download:
         await page.click("#export")
@@ -473,14 +473,14 @@ async def test_tokens_stay_in_memory(visit: Visitor) -> None:
         " document.cookie, document.documentElement.outerHTML, JSON.stringify(history.state),"
         " JSON.stringify(performance.getEntriesByType('resource').map((entry) => entry.name))].join()"
     )
-    assert GOOD not in everywhere + exported
+    assert good not in everywhere + exported
     assert await page.evaluate("indexedDB.databases().then((found) => found.length)") == 0
 
 
 async def test_markup_in_a_document_is_text(visit: Visitor) -> None:
     page = await visit("/hostile/")
     for view in ("", "channel/chat", "channel/open", "security", "codes"):
-        await page.evaluate("hash => { location.hash = hash }", view)
+        await go(page, view)
         await expect(page.locator("#reading h1")).to_be_visible()
         assert await page.locator("#reading img, #reading script, #navigation img").count() == 0
     await open_channel(page, "chat")
@@ -498,7 +498,7 @@ async def test_a_document_cannot_move_the_connection(visit: Visitor) -> None:
     await connect(page)
     await refused(page, 1006)
     assert [url.split("/")[2] for url in asked] == [visit.site.address.split("/")[2]]
-    await page.evaluate("location.hash = 'security'")
+    await go(page, "security")
     command = await page.locator("pre", has_text="websocat").inner_text()
     assert "'X'\\''; touch /tmp/hit; '\\''$(id): '\"$TOKEN\"" in command
 
@@ -522,7 +522,7 @@ async def test_nothing_but_the_page_itself_is_asked_for(visit: Visitor) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing(visit: Visitor, axe: str, scheme: str) -> None:
+async def test_axe_finds_nothing(visit: Visitor, axe: str, scheme: str, good: str) -> None:
     page = await visit(color_scheme=scheme, bypass_csp=True)
     found: list[str] = []
 
@@ -537,8 +537,7 @@ async def test_axe_finds_nothing(visit: Visitor, axe: str, scheme: str) -> None:
 
     await look("overview")
     for view in ("security", "codes", "channel/chat/say"):
-        await page.evaluate("hash => { location.hash = hash }", view)
-        await asyncio.sleep(0.05)
+        await go(page, view)
         await look(view)
     await open_channel(page, "chat")
     await choose(page, "Cookie JWT")
@@ -548,7 +547,7 @@ async def test_axe_finds_nothing(visit: Visitor, axe: str, scheme: str) -> None:
     await connect(page)
     await refused(page, 4401)
     await look("refused")
-    await fill(page, GOOD)
+    await fill(page, good)
     await connect(page)
     await connected(page)
     await say(page)
@@ -560,7 +559,7 @@ async def test_axe_finds_nothing(visit: Visitor, axe: str, scheme: str) -> None:
     assert not found, "\n".join(found)
 
 
-async def test_keyboard_alone_connects_and_sends(visit: Visitor) -> None:
+async def test_keyboard_alone_connects_and_sends(visit: Visitor, good: str) -> None:
     page = await visit("/docs/#channel/chat")
 
     async def tab_to(selector: str) -> None:
@@ -581,7 +580,7 @@ async def test_keyboard_alone_connects_and_sends(visit: Visitor) -> None:
     await refused(page, 4401)
     await expect(page.locator("#token")).to_be_focused()
     await page.keyboard.press("Control+a")
-    await page.keyboard.insert_text(GOOD)
+    await page.keyboard.insert_text(good)
     await page.keyboard.press("Enter")
     await connected(page)
     await expect(page.locator("#payload")).to_be_focused()
