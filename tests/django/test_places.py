@@ -52,25 +52,21 @@ class Own(UserManager):
 
 
 @pytest.mark.parametrize(
-    "settings",
-    [
-        {"AUTHENTICATION_BACKENDS": ["project.backends.Bare", "django.contrib.auth.backends.ModelBackend"]},
-        {"AUTHENTICATION_BACKENDS": ["django.contrib.auth.backends.AllowAllUsersModelBackend"]},
-    ],
+    ("backend", "place"),
+    [("project.backends.Bare", None), ("django.contrib.auth.backends.AllowAllUsersModelBackend", ANYWHERE)],
 )
-def test_a_backend_of_the_projects_own_is_asked_alone(settings):
-    """It may look at whatever it likes."""
-    with override_settings(**settings):
-        assert (engines.place(), logins.place()) == (None, None)
+def test_a_backend_that_asks_for_each_user_is_asked_alone(backend, place):
+    """Company would only make the others wait. What it says of a user that was read is no reason."""
+    with override_settings(AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.ModelBackend", backend]):
+        assert (engines.place(), logins.place()) == (place, place)
 
 
-def test_a_manager_of_the_projects_own_is_asked_alone(monkeypatch):
-    """As one that shows each tenant its own rows."""
+def test_a_manager_of_the_projects_own_is_asked_when_it_is_looked_up(monkeypatch):
+    """In a context that holds what the handshake's middlewares had set; no router is asked in its place."""
     own = Own()
     own.model = User
-    assert place_of_users(own) is None
-    monkeypatch.setattr("django.contrib.auth.get_user_model", lambda: SimpleNamespace(_default_manager=own))
-    assert engines.place() is None
+    monkeypatch.setattr("wsauth.django.places.router", SimpleNamespace(routers=[object()]))
+    assert place_of_users(own) == ANYWHERE
 
 
 @override_settings(SESSION_ENGINE="project.engines")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 
 import pytest
 from django.db import OperationalError
+from opentelemetry.context import Context
 
 from wsauth import VerifierUnavailable
+from wsauth.core.context import ignoring
 from wsauth.django.together import MOST, Together
 
 
@@ -155,21 +159,90 @@ async def test_what_fails_for_all_is_raised_to_each(store, error, raised):
     assert await together.ask("next") == "NEXT"
 
 
-async def test_a_batch_runs_in_a_context_of_its_own(store):
-    """The variables of whoever came first are none of the others' business."""
-    variable = contextvars.ContextVar("variable", default="nobody's")
+variable = contextvars.ContextVar("variable", default="nobody's")
+
+
+def noting(store):
+    """Look up in the store, and note what the variable was for which keys."""
     seen = []
 
     def look_up(keys, place):
-        seen.append(variable.get())
+        seen.append((variable.get(), list(keys)))
         return store(keys, place)
 
+    return look_up, seen
+
+
+async def asks(together, key, value):
+    variable.set(value)
+    return await together.ask(key)
+
+
+async def test_each_is_looked_up_with_what_the_middlewares_had_set(store):
+    """Those go together for whom that is the same, whoever came first."""
+    look_up, seen = noting(store)
     together = Together(look_up)
-    variable.set("mine")
-    tasks = await several(store, together, ["a"])
+    store.may_answer.clear()
+    calls = [("first", "x"), ("a", "x"), ("b", "y"), ("c", "x"), ("d", "y")]
+    tasks = [asyncio.create_task(asks(together, *call)) for call in calls]
+    await asyncio.sleep(0)
+    store.may_answer.set()
+    assert await asyncio.gather(*tasks) == ["FIRST", "A", "B", "C", "D"]
+    assert sorted(seen) == [("x", ["a", "c"]), ("x", ["first"]), ("y", ["b"]), ("y", ["d"])]
+
+
+async def test_what_a_look_up_sets_is_not_there_for_the_next(store):
+    """asgiref brings what was set in the thread back to who has asked."""
+    look_up, seen = noting(store)
+
+    def setting(keys, place):
+        found = look_up(keys, place)
+        variable.set("set by a look-up")
+        return found
+
+    together = Together(setting)
+    tasks = await several(store, together, [str(number) for number in range(MOST + 1)])
     store.may_answer.set()
     await asyncio.gather(*tasks)
-    assert seen == ["mine", "nobody's"]
+    assert [value for value, _ in seen] == ["nobody's"] * 3
+
+
+async def test_an_object_for_each_request_keeps_them_apart_unless_it_is_a_tracers_or_named(store):
+    """What it is about cannot be known."""
+
+    async def batches(values, ignored=frozenset()):
+        store.batches.clear()
+        together = Together(store)
+        store.may_answer.clear()
+        with ignoring(ignored):
+            tasks = [asyncio.create_task(asks(together, "key", value)) for value in values]
+        await asyncio.sleep(0)
+        store.may_answer.set()
+        await asyncio.gather(*tasks)
+        return len(store.batches)
+
+    assert await batches([object() for _ in range(20)]) == 20
+    assert await batches([Context() for _ in range(20)]) == 2
+    assert await batches([object() for _ in range(20)], frozenset({variable})) == 2
+
+
+async def test_nothing_is_held_of_those_who_have_been_answered(store):
+    """No queue for their context, and none of its values."""
+
+    class Tenant:
+        pass
+
+    async def visit(together):
+        tenant = Tenant()
+        await asyncio.gather(*(asyncio.create_task(asks(together, key, tenant)) for key in "abc"))
+        return weakref.ref(tenant)
+
+    together = Together(store)
+    left = await asyncio.create_task(visit(together))
+    await asyncio.sleep(0)
+    gc.collect()
+    assert left() is None
+    assert not any(together._busy.values())
 
 
 async def test_each_place_is_asked_for_its_own(store):
@@ -196,24 +269,14 @@ async def test_each_place_is_asked_for_its_own(store):
     assert sorted(asked) == [(("", "x"), ["a", "c"]), (("", "x"), ["first"]), (("", "y"), ["b"]), (("", "y"), ["d"])]
 
 
-async def test_what_only_the_projects_own_code_can_tell_is_asked_alone(store):
+async def test_what_the_projects_own_code_asks_one_by_one_goes_alone(store):
     """In the context of the caller, however many arrive."""
-    variable, seen = contextvars.ContextVar("variable"), []
-
-    def look_up(keys, place):
-        seen.append((variable.get(), keys))
-        return store(keys, place)
-
+    look_up, seen = noting(store)
     together = Together(look_up, lambda: None)
-
-    async def ask(key):
-        variable.set(f"of {key}")
-        return await together.ask(key)
-
-    assert await asyncio.gather(*map(ask, "abc")) == ["A", "B", "C"]
+    assert await asyncio.gather(*(asks(together, key, f"of {key}") for key in "abc")) == ["A", "B", "C"]
     assert sorted(seen) == [("of a", ["a"]), ("of b", ["b"]), ("of c", ["c"])]
     with pytest.raises(KeyError):
-        await ask("odd")
+        await together.ask("odd")
 
 
 def test_each_event_loop_has_its_own_queue(store):
@@ -228,7 +291,7 @@ async def test_a_task_that_is_cancelled_leaves_nobody_waiting(store):
     tasks = await several(store, together, ["a", "b"])
     store.may_answer.set()
     await tasks[0]
-    ((queue,),) = (queues.values() for queues in together._queues.values())
+    ((queue,),) = (queues.values() for queues in together._busy.values())
     store.may_answer.clear()
     tasks.append(asyncio.create_task(together.ask("c")))
     await asyncio.sleep(0)

@@ -50,7 +50,7 @@ class DRFTokenVerifier:
         return [fresh.identity(identity, users.get(identity.token_id), UNKNOWN_TOKEN) for identity in identities]
 
 
-def _place() -> Place | None:
+def _place() -> Place:
     from rest_framework.authtoken.models import Token
 
     return place_of_users(Token.objects)

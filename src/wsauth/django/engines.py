@@ -58,7 +58,7 @@ def can_be_key(key: str) -> bool:
 
 
 def place() -> Place | None:
-    """Where the present context has sessions and their users looked up; None where only the project's own code can tell."""
+    """Where the present context has sessions and their users looked up; None where the project's own code asks for each."""
     store, users = session_store(), logins.place()
     if users is None or store.load not in [engine.SessionStore.load for engine in _DJANGOS]:
         return None

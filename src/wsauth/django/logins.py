@@ -16,8 +16,6 @@ from wsauth.core.errors import InvalidCredentials
 from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, each, rows_in
 from wsauth.django.places import Place, place_of_users
 
-_JUDGING = ("get_user", "user_can_authenticate")  # what of a backend decides who is logged in
-
 
 class _Login(NamedTuple):
     """What a session says. The backend looks the user up, and has the last word on who may be logged in."""
@@ -28,19 +26,18 @@ class _Login(NamedTuple):
 
 
 def place() -> Place | None:
-    """Where the present context has users looked up; None where only a backend or manager of the project's own can tell."""
+    """Where the present context has users looked up; None where a backend of the project's own asks for each of them."""
     from django.contrib.auth import get_user_model
 
-    are_djangos = _are_djangos(tuple(settings.AUTHENTICATION_BACKENDS))
-    return place_of_users(get_user_model()._default_manager) if are_djangos else None
+    in_one_query = _read_as_djangos(tuple(settings.AUTHENTICATION_BACKENDS))
+    return place_of_users(get_user_model()._default_manager) if in_one_query else None
 
 
 @functools.lru_cache(maxsize=8)
-def _are_djangos(backends: tuple[str, ...]) -> bool:
+def _read_as_djangos(backends: tuple[str, ...]) -> bool:
     from django.contrib.auth.backends import ModelBackend
 
-    classes = map(import_string, backends)
-    return all(getattr(cls, name) is getattr(ModelBackend, name) for cls in classes for name in _JUDGING)
+    return all(import_string(backend).get_user is ModelBackend.get_user for backend in backends)
 
 
 def users_of(sessions: Sequence[Any], using: str = "") -> list[Any]:

@@ -1,9 +1,8 @@
 """Where a look-up goes, and with which others it may go.
 
-A router may choose the database by a ContextVar, such as the tenant of the handshake, so it is asked in the context of the
-handshake, and look-ups go together with those of the same place alone. A re-check has no handshake: it goes where the
-identity came from. What a manager, a session engine or an authentication backend of the project's own looks at cannot be
-known, so that is asked alone, in the context of the handshake.
+A router may choose the database by whatever it likes, so it is asked for each handshake, and look-ups go together with those
+of the same place alone. A re-check goes where the identity came from: a router that picks a replica may pick another now.
+What the project's own code looks up one by one gains nothing by company, and goes alone.
 """
 
 from __future__ import annotations
@@ -25,11 +24,9 @@ Place = tuple[str, str]  # the databases of the session and of the user; empty w
 ANYWHERE: Place = ("", "")
 
 
-def place_of_users(manager: Any) -> Place | None:
-    """Where the present context has users looked up; None where only a manager of the project's own can tell."""
-    if not prepared.is_plain(manager):
-        return None
-    return ("", manager.db) if router.routers else ANYWHERE
+def place_of_users(manager: Any) -> Place:
+    """Where the present context has users looked up. A manager of the project's own is asked when it is looked up."""
+    return ("", manager.db) if router.routers and prepared.is_plain(manager) else ANYWHERE
 
 
 def came_from(identity: Identity) -> Place:

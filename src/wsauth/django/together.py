@@ -2,19 +2,20 @@
 
 After a deploy every client comes back at once, and Channels runs all database work on one thread, where each hop queues.
 A lone look-up goes at once. Nothing is kept from one look-up to the next, so each sees what was committed before it.
-Only those go together that go to the same place (see `places`).
+Only those go together that go to the same place (see `places`) and whose contexts make no difference (`core.context`): a
+batch runs in a context that holds what the middlewares had set for each of them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from wsauth.core.context import Variables, present
 from wsauth.core.errors import VerifierUnavailable
 from wsauth.django.database import ask
 from wsauth.django.places import ANYWHERE, Place
@@ -30,10 +31,11 @@ MOST = 200  # look-ups in one query
 
 @dataclass(slots=True)
 class _Queue(Generic[K, V]):
-    """What waits on one event loop for one place. `is_busy` while a look-up is under way there."""
+    """What waits on one event loop for one place, in one context, while a look-up is under way there."""
 
+    place: Place
+    variables: Variables
     waiting: Waiting[K, V] = field(default_factory=deque)
-    is_busy: bool = False
     task: asyncio.Task[None] | None = None
 
 
@@ -49,29 +51,24 @@ class Together(Generic[K, V]):
     ) -> None:
         self._look_up = look_up
         self._place = place
-        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Place, _Queue[K, V]]] = WeakKeyDictionary()
+        self._busy: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[object, _Queue[K, V]]] = WeakKeyDictionary()
 
     async def ask(self, key: K) -> V:
         """Return what is found for the key, or raise it. Raises VerifierUnavailable where the database cannot be reached."""
-        place = self._place()
-        if place is None:
+        if (place := self._place()) is None:
             return await self._alone(key, ANYWHERE)
-        loop = asyncio.get_running_loop()
-        queues = self._queues.get(loop)
-        if queues is None:
-            queues = self._queues[loop] = {}
-        queue = queues.get(place)
-        if queue is None:
-            queue = queues[place] = _Queue()
-        if queue.is_busy:
+        loop, variables = asyncio.get_running_loop(), present()
+        busy = self._busy.setdefault(loop, {})
+        queue = busy.get((place, variables))
+        if queue is not None:
             future: asyncio.Future[V] = loop.create_future()
             queue.waiting.append((key, future))
             return await future
-        queue.is_busy = True
+        queue = busy[place, variables] = _Queue(place, variables)
         try:
             return await self._alone(key, place)
         finally:
-            self._go_on(queue, place)
+            self._go_on(queue, busy)
 
     async def _alone(self, key: K, place: Place) -> V:
         (outcome,) = await ask(self._look_up, [key], place)
@@ -79,23 +76,24 @@ class Together(Generic[K, V]):
             raise outcome
         return outcome
 
-    def _go_on(self, queue: _Queue[K, V], place: Place) -> None:
+    def _go_on(self, queue: _Queue[K, V], busy: dict[object, _Queue[K, V]]) -> None:
+        """Look up those who wait, each batch in a context of its own; with nobody left, forget the queue."""
         if queue.waiting:
-            # In a context of its own: that of whoever happened to come first is none of the others' business.
-            loop = asyncio.get_running_loop()
-            queue.task = loop.create_task(self._work(queue, place), context=contextvars.Context())
+            work = self._work(queue, busy)
+            queue.task = asyncio.get_running_loop().create_task(work, context=queue.variables.context())
         else:
-            queue.is_busy = False
+            del busy[queue.place, queue.variables]
 
-    async def _work(self, queue: _Queue[K, V], place: Place) -> None:
+    async def _work(self, queue: _Queue[K, V], busy: dict[object, _Queue[K, V]]) -> None:
         try:
-            while queue.waiting:
-                await self._answer(queue.waiting, place)
-        finally:
-            queue.is_busy, queue.task = False, None
-            for _, future in queue.waiting:  # the loop is being stopped
+            await self._answer(queue.waiting, queue.place)
+        except BaseException:  # the loop is being stopped
+            for _, future in queue.waiting:
                 future.cancel()
             queue.waiting.clear()
+            raise
+        finally:
+            self._go_on(queue, busy)
 
     def _take(self, waiting: Waiting[K, V], batch: list[tuple[K, asyncio.Future[V]]], place: Place) -> Outcomes[V]:
         """Look up, in Django's thread and not before it gets to it, whatever has come by then: other work may be first."""

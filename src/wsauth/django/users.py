@@ -127,7 +127,7 @@ def active_user(field: str, subject: str) -> Any:
     return user if is_exactly(user, field, subject) else None
 
 
-def _place() -> Place | None:
+def _place() -> Place:
     from django.contrib.auth import get_user_model
 
     return place_of_users(get_user_model()._default_manager)

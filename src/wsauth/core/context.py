@@ -1,0 +1,123 @@
+"""What of a context can make a difference to an answer: the variables that the application has set there.
+
+A tenant, a language or a database may stand in a ContextVar that a middleware has set, and a router, a manager or a
+`load_user` looks at it. So whoever is asked together with others, or again later, is asked in a context that holds the
+same. Left out is what is known to make no difference (`bystanders`), and what a policy names.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar, copy_context
+from typing import Any
+from weakref import WeakValueDictionary
+
+from wsauth.core.bystanders import is_bystander, local_storage
+
+_PLAIN = frozenset((bool, int, float, str, bytes, type(None), uuid.UUID))
+
+
+class Variables:
+    """Variables of a context with their values. Equal ones are one object, which all connections share.
+
+    Values are equal where they are plain (a str, a number, a UUID, a tuple or frozenset of these), of one type and equal.
+    Any other value is equal to itself alone. For an `asgiref.local.Local`, that is said of each of its attributes.
+    """
+
+    __slots__ = ("__weakref__", "_context", "_locals")
+
+    def __init__(self, values: dict[ContextVar[Any], Any], stored: tuple[ContextVar[Any], ...] = ()) -> None:
+        self._context = Context()
+        self._locals = stored
+        for variable, value in values.items():
+            self._context.run(variable.set, value)
+
+    def __repr__(self) -> str:
+        return f"Variables({', '.join(sorted(variable.name for variable in self._context))})"
+
+    def __iter__(self) -> Iterator[tuple[ContextVar[Any], Any]]:
+        return iter(self._context.items())
+
+    def context(self) -> Context:
+        """Return a context that holds these and nothing else: a new one, for whatever runs in it may change it."""
+        context = self._context.copy()
+        for variable in self._locals:
+            context.run(variable.set, dict(context[variable]))
+        return context
+
+
+NOTHING = Variables({})
+
+_ignored: ContextVar[frozenset[ContextVar[Any]]] = ContextVar("wsauth_ignored", default=frozenset())
+_known: WeakValueDictionary[frozenset[Any], Variables] = WeakValueDictionary()
+
+
+@contextmanager
+def ignoring(variables: frozenset[ContextVar[Any]]) -> Iterator[None]:
+    """Let these make no difference within the block."""
+    token = _ignored.set(variables)
+    try:
+        yield
+    finally:
+        _ignored.reset(token)
+
+
+def present() -> Variables:
+    """Return what stands in the present context and can make a difference."""
+    ignored = _ignored.get()
+    held = {
+        variable: value
+        for variable, value in copy_context().items()
+        if variable not in ignored and not is_bystander(variable, value)
+    }
+    return _shared(held) if held else NOTHING
+
+
+def _shared(held: dict[ContextVar[Any], Any]) -> Variables:
+    marks = frozenset((variable, _mark_of(variable, value)) for variable, value in held.items())
+    found = _known.get(marks)
+    if found is None:
+        # asgiref before 3.9 changes the dict of a Local in place: what is kept is as it was.
+        in_place = {variable: dict(value) for variable, value in held.items() if _is_changed_in_place(variable, value)}
+        found = _known[marks] = Variables(held | in_place, tuple(in_place))
+    return found
+
+
+def _is_changed_in_place(variable: ContextVar[Any], value: Any) -> bool:
+    return isinstance(value, dict) and local_storage(variable, value) is not None
+
+
+def _mark_of(variable: ContextVar[Any], value: Any) -> object:
+    """What of a value must be equal. A Local is seen by the thread alone that its storage names."""
+    stored = local_storage(variable, value)
+    if stored is None:
+        return _mark(value)
+    return getattr(value, "thread_id", None), frozenset((name, _mark(each)) for name, each in stored.items())
+
+
+def _mark(value: Any) -> object:
+    kind = type(value)
+    if kind in _PLAIN:
+        return kind, value
+    if kind is tuple:
+        return kind, tuple(map(_mark, value))
+    if kind is frozenset:
+        return kind, frozenset(map(_mark, value))
+    return _Itself(value)
+
+
+class _Itself:
+    """A value that is equal to itself alone, whatever it says of others."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
