@@ -6,13 +6,14 @@ import time
 import tracemalloc
 
 import pytest
+from effort import most_calls_in_a_turn
 from fakes import ACCEPT, DISCONNECT, FakeServer, FakeTimeLoop, Store, knocking, left_behind, named, turns
 
 from wsauth import ExpiryWarning, Policy, WebSocketAuthMiddleware
 from wsauth.asgi import lease, rechecks
 
 MANY = 5000
-LONGEST = 0.1  # seconds that the loop may stand still
+MOST = 40 * MANY  # calls within one turn of the loop: to end a connection takes 300, and asyncio may sort its timers
 
 
 @pytest.fixture(autouse=True)
@@ -28,18 +29,10 @@ async def quiet(scope, receive, send):
         pass
 
 
-async def longest_gap(until):
-    """Return the longest CPU time of one turn of the loop, until it holds. The machine's other work does not count.
-
-    The loop's own clock goes on by a hundredth of a second at each turn.
-    """
-    longest, before = 0.0, time.thread_time()
-    while not until():
-        asyncio.get_running_loop().advance(0.01)
-        await asyncio.sleep(0)
-        after = time.thread_time()
-        longest, before = max(longest, after - before), after
-    return longest
+async def most_work(until):
+    """Return the most calls of one turn of the loop, whose clock goes on by a hundredth of a second at each."""
+    loop = asyncio.get_running_loop()
+    return await most_calls_in_a_turn(until, lambda: loop.advance(0.01))
 
 
 async def open_many(policy, clock=time.time):
@@ -58,12 +51,12 @@ async def test_five_thousand_revoked_at_once_do_not_stall_the_loop(terms):
     """One subject, one call: every connection closes, and nobody else waits for long."""
     policy = Policy([named(verifier=Store(alice=None))], expiry_warning=ExpiryWarning(20))
     servers, tasks = await open_many(policy)
-    gap = asyncio.create_task(longest_gap(lambda: all(task.done() for task in tasks)))
+    work = asyncio.create_task(most_work(lambda: all(task.done() for task in tasks)))
     await turns()
     await policy.connections.revoke(subject="alice", **terms)
-    longest = await gap
+    most = await work
     assert {server.code for server in servers} == {4410}
-    assert longest < LONGEST
+    assert most < MOST
 
 
 async def test_five_thousand_that_expire_together_do_not_stall_the_loop():
@@ -71,15 +64,15 @@ async def test_five_thousand_that_expire_together_do_not_stall_the_loop():
     policy = Policy([named()], max_lifetime=100)
     servers, tasks = await open_many(policy)
     asyncio.get_running_loop().advance(99)
-    gap = asyncio.create_task(longest_gap(lambda: all(task.done() for task in tasks)))
+    work = asyncio.create_task(most_work(lambda: all(task.done() for task in tasks)))
     await turns()
     asyncio.get_running_loop().advance(1)
-    longest = await gap
+    most = await work
     assert {server.code for server in servers} == {4440}
-    assert longest < LONGEST
+    assert most < MOST
 
 
-async def test_ten_thousand_visits_leave_nothing():
+async def test_thousands_of_visits_leave_nothing():
     """Registry, agenda, re-checks and tasks are as at the start, and memory is flat."""
     policy = Policy([named(verifier=Store(alice=None))], expiry_warning=ExpiryWarning(20))
     middleware = WebSocketAuthMiddleware(quiet, policy)
@@ -97,12 +90,12 @@ async def test_ten_thousand_visits_leave_nothing():
 
     tracemalloc.start()
     try:
-        await visits(1000)
-        before = await visits(1000)
-        after = await visits(10_000)
+        await visits(500)
+        before = await visits(500)
+        after = await visits(4000)
     finally:
         tracemalloc.stop()
-    assert after - before < 20_000
+    assert after - before < 8_000  # bytes: two for each
     assert (len(policy.connections), lease._agendas, rechecks._in_use) == (0, {}, {})
     assert left_behind() == []
     assert isinstance(asyncio.get_running_loop(), FakeTimeLoop)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
+from effort import calls
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -481,7 +481,7 @@ def test_letters_that_only_fold_to_ascii_are_no_ascii():
     "text", ["https://" + "a" * 60_000, "https://" + "a." * 30_000, "https://[" + ":" * 60_000 + "]", "a://" * 15_000]
 )
 def test_long_origin_is_judged_at_once(text: str):
-    """No spelling makes the parsing run long."""
-    start = time.perf_counter()
-    assert Origins(APP).check(sent(text)) is FOREIGN
-    assert time.perf_counter() - start < 0.2
+    """No spelling makes the parsing run long: its length is looked at, and nothing else."""
+    rule, handshake = Origins(APP), sent(text)
+    assert rule.check(handshake) is FOREIGN
+    assert calls(lambda: rule.check(handshake)) < 50

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
+from effort import calls
 from verifiers.signing import base64url, claims, signed, token
 
 from wsauth.core.errors import InvalidCredentials
@@ -200,9 +200,8 @@ def test_header_that_is_not_understood_is_ignored():
 )
 def test_oversized_token_is_malformed_at_once(text: str):
     """Size is judged first, so a huge token costs no more than looking at its length."""
-    started = time.perf_counter()
     assert "longer than 8192" in refused(text)
-    assert time.perf_counter() - started < 0.1
+    assert calls(lambda: refused(text)) < 100
 
 
 def test_size_limit_is_inclusive():
