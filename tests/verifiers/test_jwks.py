@@ -311,6 +311,21 @@ async def test_keys_without_names_serve_tokens_with_and_without():
     assert issuer.asked == 1
 
 
+async def test_token_that_leaves_its_kid_out_is_found_by_the_published_key():
+    """The id is that of the key that verified: its published name, or its thumbprint."""
+    for member, found in ((published(), "now"), (jwk("ES256"), KEYS["ES256"].thumbprint())):
+        by, _, _ = setup(member)
+        for kid in (..., "now"):
+            assert (await verify(by, named(kid))).key_id == found
+
+
+async def test_key_that_is_published_twice_has_one_id(caplog: pytest.LogCaptureFixture):
+    """Else its tokens would choose by which of the names a revocation finds them."""
+    by, _, _ = setup(published(), published(kid="twin"))
+    assert {(await verify(by, named(kid))).key_id for kid in ("now", "twin", ...)} == {"now"}
+    assert "'now' and 'twin' are one key" in caplog.text
+
+
 # --- which keys count -------------------------------------------------------------------------------------------------
 
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that is the test

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from joserfc.jwk import KeySet, OctKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 from verifiers.signing import (
     EC,
     ED,
@@ -43,6 +43,7 @@ from verifiers.signing import (
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.reasons import Reason
+from wsauth.verifiers.keys import key_id
 
 OTHER = b"pL8#kX2!vN6@qW9$zR3%tY7^bM1&cH5*jF0(dS4)gA-uE_iO=eQ+wT/rU?yP.oI,aK"
 
@@ -260,6 +261,14 @@ UNFIT = {
     "secret": (SECRET, "a secret"),
     "JWK of another alg": (jwk("ES256", alg="ES384"), "ES384"),
     "JWK for encryption": (jwk("ES256", use="enc"), "use='enc'"),
+    "JWK for other operations": (jwk("ES256", key_ops=["deriveKey"]), "key_ops=['deriveKey']"),
+    "JWK for no operation": (jwk("ES256", key_ops=[]), "key_ops=[]"),
+    "JWK with operations of no list": (jwk("ES256", key_ops="verify"), "key_ops='verify'"),
+    "JWK for encryption in a mapping": ({"k": jwk("ES256", use="enc")}, "use='enc'"),
+    "JWK for other operations in a list": ([jwk("ES256", key_ops=["encrypt"])], "key_ops=['encrypt']"),
+    "JWK for key agreement": (jwk("ES256", alg="ECDH-ES"), "ECDH-ES"),
+    "JWK with an alg of no text": (jwk("ES256", alg=["ES256"]), "['ES256']"),
+    "joserfc key for other operations": (ECKey.import_key(jwk("ES256", key_ops=["deriveKey"])), "deriveKey"),
     "unknown kty": ({"kty": "AKP", "pub": "AA"}, "AKP"),
     "no coordinates": ({"kty": "EC", "crv": "P-256"}, "'x'"),
     "point off the curve": (jwk("ES256", x=base64url(b"\x01" * 32)), "cannot be read"),
@@ -281,6 +290,55 @@ UNFIT = {
 def test_key_that_does_not_fit_stops_the_start(key: Any, clue: str):
     """Wrong curve, wrong kind, wrong purpose or no key at all: the error names what was found."""
     assert clue in refused(key, ["ES256"])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "other"),
+    [
+        ("RS256", rsa.generate_private_key(65537, 2048)),
+        ("ES256", ec.generate_private_key(ec.SECP256R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
+    ],
+)
+def test_jwk_of_two_keys_stops_the_start(algorithm: str, other: Any):
+    """The private part would sign what the public one refuses, for everybody and for ever."""
+    ours = KEYS[algorithm].as_dict(private=True)
+    theirs = type(KEYS[algorithm]).import_key(other).as_dict(private=False)
+    message = refused({**ours, **theirs}, [algorithm])
+    assert "of two keys" in message
+    assert ours["d"][:8] not in message
+
+
+# --- what is no key ---------------------------------------------------------------------------------------------------
+
+
+ADDRESSES = [
+    "https://id.example.com/.well-known/jwks.json",
+    "http://localhost:8080/realms/main/protocol/openid-connect/certs",
+    "  https://id.example.com/.well-known/jwks.json?user=hunter2\n",
+    "HTTPS://ID.EXAMPLE.COM/.WELL-KNOWN/JWKS.JSON",
+    "id.example.com/.well-known/jwks.json",
+    "//id.example.com/.well-known/openid/keys",
+    "file:///etc/keys/the-public-key-of-the-issuer",
+]
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_address_is_no_secret(address: str, algorithm: str):
+    """Whoever knows where the keys are published could sign with it; the error says to write JWKS."""
+    for form in (address, address.encode(), [address], {"k": address}):
+        message = refused(form, [algorithm])
+        assert "JWKS('https://…')" in message
+        assert "HS256" not in message
+        assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("name", ["/etc/keys/of-the-issuer/public.pem", "keys/of-the-application/jwtRS256.key.pub"])
+def test_name_of_a_file_is_no_secret(name: str):
+    """A path is the same on every machine; the error says to read the file."""
+    assert "read_bytes()" in refused(name)
+    assert "read_bytes()" in refused(name, ["RS256"])
 
 
 # --- forms of keys ----------------------------------------------------------------------------------------------------
@@ -399,6 +457,57 @@ def test_unknown_name_falls_to_keys_without_a_name_only():
 def test_hostile_name_selects_nothing(kid: str):
     """A `kid` is compared and never used as a path, query or command."""
     assert refusal(token(kid=kid), key={"new": SECRET}) is Reason.INVALID
+
+
+# --- what the key is called -------------------------------------------------------------------------------------------
+
+EC_THUMBPRINT = KEYS["ES256"].thumbprint()  # by the JOSE library
+
+
+@pytest.mark.parametrize("kid", [..., "old"], ids=repr)
+def test_token_that_leaves_its_kid_out_is_still_found_by_its_key(kid: Any):
+    """The id is that of the key that verified, not what the header says."""
+    for ring in ({"old": OTHER, "new": SECRET}, [jwk("HS256", kid="new"), jwk("HS256", kid="old", k=base64url(OTHER))]):
+        assert identity(token(key=OLD, kid=kid), verifier(ring)).key_id == "old"
+
+
+@pytest.mark.parametrize("kid", [..., "old", "elsewhere", ""], ids=repr)
+def test_token_cannot_name_a_key_that_has_no_name(kid: Any):
+    """Whatever its header says, it is found by the id of the key that verified."""
+    by = verifier([SECRET, OTHER])
+    assert identity(token(key=OLD, kid=kid), by).key_id == key_id(OTHER)
+    assert identity(token(key=NEW, kid=kid), by).key_id == key_id(SECRET)
+
+
+def test_key_without_a_name_is_called_by_its_thumbprint_in_every_form():
+    """RFC 7638: whoever has the key, in whatever form, can say its id."""
+    for form in (pem(EC), der(EC), EC, EC.public_key(), jwk("ES256"), KEYS["ES256"], private(EC), ssh(EC)):
+        assert key_id(form) == EC_THUMBPRINT
+        assert identity(token(algorithm="ES256", kid="whatever"), verifier(form, ["ES256"])).key_id == EC_THUMBPRINT
+    for algorithm, form in (("RS256", pem(RSA)), ("EdDSA", pem(ED))):
+        assert key_id(form) == KEYS[algorithm].thumbprint()
+
+
+def test_key_with_a_name_is_called_by_it():
+    """The `kid` of a JWK, or the name that a mapping gives."""
+    assert key_id(jwk("ES256", kid="k")) == "k"
+    assert identity(token(), verifier({"k": SECRET})).key_id == "k"
+    with pytest.raises(ConfigurationError, match="kid"):
+        key_id(jwk("ES256", kid=7))
+
+
+def test_id_of_a_secret_is_the_same_everywhere_and_no_digest_of_the_secret_alone():
+    """It travels in revocations, so it is no hash that a list of hashed secrets could be compared with."""
+    found = key_id(SECRET)
+    assert found == key_id(SECRET.decode()) == key_id(jwk("HS256")) == "pE7CUQyZR3TNIEc6ioANwA"
+    assert found not in (KEYS["HS256"].thumbprint(), base64url(hashlib.sha256(SECRET).digest()))
+
+
+def test_key_that_is_given_under_two_names_stops_the_start():
+    """Its tokens would choose by which of the two a revocation finds them."""
+    for twice in ({"a": SECRET, "b": SECRET}, [SECRET, jwk("HS256", kid="a")], {"a": pem(EC), "b": der(EC)}):
+        assert "are one key" in refused(twice, ["HS256", "ES256"])
+    assert identity(token(), verifier([SECRET, SECRET])).key_id == key_id(SECRET)
 
 
 # --- dependencies -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
+from wsauth.django import simplejwt_key
 from wsauth.django.database import NO_SUCH_ROW, ask
 from wsauth.django.lookups import Fresh, by_text, rows_in
 from wsauth.django.places import Place, by_place
@@ -35,7 +36,7 @@ class SimpleJWTVerifier:
     Keys, algorithm, issuer, audience, leeway, claims and fields of the user, AUTH_TOKEN_CLASSES (so refresh tokens are
     refused), CHECK_REVOKE_TOKEN and the blacklist hold as configured. Stricter than simplejwt: irregular tokens, dates
     that are no numbers, user claims that only resemble the user's field, and inactive users, whatever
-    CHECK_USER_IS_ACTIVE says, are refused.
+    CHECK_USER_IS_ACTIVE says, are refused. A signing key that anybody could guess raises ConfigurationError.
 
     Raises InvalidCredentials, with `Reason.EXPIRED` for a token that was good once. A JWK_URL is fetched by simplejwt, which
     blocks all of Django's database work meanwhile: `UserVerifier(JWTVerifier(JWKS(url), ...))` does not.
@@ -44,6 +45,9 @@ class SimpleJWTVerifier:
     stateful: ClassVar[bool] = False
     bearer_format: ClassVar[str] = "JWT"
     framework: ClassVar[DjangoScope] = DjangoScope()
+
+    def __init__(self) -> None:
+        simplejwt_key.check()
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         claims = compact.check(credentials.secret).payload
@@ -78,14 +82,16 @@ def _identify(raw: str, claims: Mapping[str, Any]) -> Identity:
     except AuthenticationFailed:
         raise _refusal(raw, claims) from None
     user = _user(authentication, token)
+    backend = token.get_token_backend()
     token_id = claims.get(_settings().JTI_CLAIM or "jti")
     return Identity(
         subject=str(user.pk),
         user=user,
         scopes=claims_of.scopes(claims),
         issued_at=claims.get("iat"),
-        expires_at=claims["exp"] + token.get_token_backend().get_leeway().total_seconds(),
+        expires_at=claims["exp"] + backend.get_leeway().total_seconds(),
         token_id=token_id if isinstance(token_id, str) else None,
+        key_id=simplejwt_key.id_of(backend, raw),
         claims=MappingProxyType(dict(claims)),
     )
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.revocation.record import MAX_BODY, Record
+from wsauth.verifiers import strength
 
-_LEAST = 16  # bytes of a secret
 _SIGN = b"wsauth revocation log: sign "  # the same secret may serve other purposes, with other keys derived from it
 _NAME = b"wsauth revocation log: name"
 
@@ -60,11 +60,9 @@ class Keyring:
 def _key(secret: str | bytes, namespace: str) -> tuple[bytes, bytes]:
     """Return the name of a key, which tells nothing about it, and the key."""
     plain = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
-    if not isinstance(plain, bytes) or len(plain) < _LEAST:
-        raise ConfigurationError(
-            f"RedisLog(secrets=...): each is a str or bytes of at least {_LEAST} bytes; make one with"
-            ' `python -c "import secrets; print(secrets.token_urlsafe(48))"` and keep it out of the code'
-        )
+    if not isinstance(plain, bytes):
+        raise ConfigurationError(f"RedisLog(secrets=...): each is a str or bytes, not a {type(plain).__name__}")
+    strength.check_long(plain, "RedisLog(secrets=...)")
     name = hmac.digest(plain, _NAME, hashlib.sha256)[:4].hex().encode()
     return name, hmac.digest(plain, _SIGN + namespace.encode("ascii"), hashlib.sha256)
 

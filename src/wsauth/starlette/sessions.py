@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
 
 from wsauth.core import strict_json
-from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.locations import Cookie
 from wsauth.core.reasons import Reason
 from wsauth.core.verifier import require_async
+from wsauth.verifiers import strength
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -51,7 +52,7 @@ class SessionVerifier:
     `subject` is the key under which the login stored the user's id: `request.session["user_id"] = user.id`. A session
     without it is nobody's. `max_age` (seconds) must be SessionMiddleware's. `load_user` is an async function of the session;
     its result is `Identity.user`, and None refuses. The session lives in the signed cookie: a socket reads it, and cannot
-    change it.
+    change it. A secret key that anybody could guess raises ConfigurationError.
     """
 
     framework = SessionScope()
@@ -64,11 +65,7 @@ class SessionVerifier:
         max_age: int | None = 14 * 24 * 3600,
         load_user: LoadUser | None = None,
     ) -> None:
-        if len(str(secret_key)) < 16:
-            raise ConfigurationError(
-                "SessionVerifier: the secret key is shorter than 16 characters, so sessions can be forged;"
-                ' make one with python -c "import secrets; print(secrets.token_urlsafe(32))"'
-            )
+        strength.check_long(str(secret_key).encode("utf-8", "surrogatepass"), "SessionVerifier")
         if load_user is not None:
             require_async(load_user, "SessionVerifier(load_user=...)")
         self._signer = TimestampSigner(str(secret_key))

@@ -19,6 +19,7 @@ from wsauth.core.verifier import Finding, require_async
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact, keys
 from wsauth.verifiers.jwks import JWKS
+from wsauth.verifiers.keys import key_id
 from wsauth.verifiers.recheck import failed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
     from wsauth.verifiers.material import KeyLike
 
-__all__ = ["JWKS", "JWTVerifier"]
+__all__ = ["JWKS", "JWTVerifier", "key_id"]
 
 LoadUser = Callable[[Mapping[str, Any]], Awaitable[Any]]
 AT_ONCE = 10  # calls of load_user in a re-check
@@ -116,14 +117,14 @@ class JWTVerifier:
         token = compact.check(credentials.secret, self._max_size)
         algorithm, kid = self._announced(token.header)
         ring = await self._keys.ring(self._algorithms, kid) if isinstance(self._keys, JWKS) else self._keys
-        _check_signature(ring, algorithm, kid, token)
+        key = _verifying(ring, algorithm, kid, token)
         times = self._rules.check(token.payload, self._clock())
         subject = self._rules.subject(token.payload)
         claims = MappingProxyType(token.payload)
         return Identity(
             subject=subject,
             token_id=claims_of.token_id(claims),
-            key_id=kid,
+            key_id=key.id,
             scopes=claims_of.scopes(claims),
             issued_at=times.iat,
             expires_at=times.exp + self._rules.leeway,
@@ -168,12 +169,12 @@ def _with_user(identity: Identity, user: Any) -> Finding:
     return user if isinstance(user, InvalidCredentials | VerifierUnavailable) else replace(identity, user=user)
 
 
-def _check_signature(ring: keys.KeyRing, algorithm: str, kid: str | None, token: compact.Compact) -> None:
-    """Refuse what no configured key signed."""
+def _verifying(ring: keys.KeyRing, algorithm: str, kid: str | None, token: compact.Compact) -> keys.VerificationKey:
+    """Return the key that signed the token; refuse what no configured key signed."""
     candidates = ring.candidates(algorithm, kid)
     if not candidates:
         raise InvalidCredentials("no configured key has the kid and algorithm of the token")
     for key in candidates:
         if key.verifies(token.signed, token.signature):
-            return
+            return key
     raise InvalidCredentials("signature does not match")

@@ -1,14 +1,15 @@
 """Keys that verify: each bound to one algorithm when the verifier is built, and picked by name when a token arrives.
 
 RFC 8725 §3.1: "each key MUST be used with exactly one algorithm". So a token never chooses how it is verified; it only
-names one of the pairs configured here. Reading a key from text is in `material`, judging it in `strength`.
+names one of the pairs configured here. Nor does it choose what its key is called: an identity bears the id of the key that
+verified. Reading a key from text is in `material`, judging it in `strength`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from wsauth.core.errors import ConfigurationError
@@ -36,10 +37,11 @@ MAX_KEYS = 16  # a token without a name is tried against each key of its algorit
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One key with its one algorithm and, if it has one, its name."""
+    """One key with its one algorithm, its name if it has one, and its id: that name, or else its thumbprint."""
 
     algorithm: str
     kid: str | None
+    id: str
     key: Key = field(repr=False)
     model: JWSAlgModel = field(repr=False)
 
@@ -90,6 +92,11 @@ def check_algorithms(algorithms: object) -> tuple[str, ...]:
 def load(configured: KeyLike | Iterable[KeyLike] | Mapping[str, KeyLike], algorithms: tuple[str, ...]) -> KeyRing:
     """Return the ring of a key, a list, a JWK Set or a mapping of names to keys. Raises ConfigurationError."""
     keys = [_bind(key, algorithms, kid) for kid, key in _named_keys(configured, algorithms)]
+    for one, other in _twins(keys):
+        raise ConfigurationError(
+            f"JWTVerifier: the keys {one.id!r} and {other.id!r} are one key; give it once, or its tokens choose by which"
+            " name a revocation finds them"
+        )
     if not 1 <= len(keys) <= MAX_KEYS:
         raise ConfigurationError(f"JWTVerifier: found {len(keys)} keys for {_list(algorithms)}; give 1 to {MAX_KEYS}")
     return KeyRing(keys)
@@ -107,7 +114,22 @@ def load_published(jwks: Sequence[Mapping[str, Any]], algorithms: tuple[str, ...
             keys.append(_bind(jwk, algorithms, None))
         except ConfigurationError as error:
             logger.warning("JWK Set: key number %d is ignored: %s", index + 1, error)
+    for one, other in _twins(keys):
+        logger.warning(
+            "JWK Set: the keys %r and %r are one key; its tokens are revoked by the first name", one.id, other.id
+        )
+        keys[keys.index(other)] = replace(other, id=one.id)
     return KeyRing(keys)
+
+
+def key_id(key: KeyLike) -> str:
+    """Return the `Identity.key_id` of tokens that this key verifies: its `kid`, else its thumbprint (RFC 7638).
+
+    The thumbprint of a secret is a keyed digest of it. Raises ConfigurationError for what is no key. A key that is
+    configured in a mapping bears the name that it has there.
+    """
+    found = material.read(key)
+    return _name(found.kid) or material.thumbprint(found.value)
 
 
 def _named_keys(configured: Any, algorithms: tuple[str, ...]) -> list[tuple[str | None, Any]]:
@@ -128,14 +150,15 @@ def _serves(jwk: object, algorithms: tuple[str, ...]) -> bool:
     """Whether a member of a JWK Set is there to verify these algorithms; sets also hold keys for other purposes."""
     if not isinstance(jwk, Mapping) or jwk.get("use", "sig") != "sig":
         return False
-    if "key_ops" in jwk and not {"verify", "sign"}.intersection(_texts(jwk["key_ops"])):
+    if "key_ops" in jwk and not _verifies(jwk["key_ops"]):
         return False
     kind = {"oct": "secret", "RSA": "RSA"}.get(str(jwk.get("kty")), jwk.get("crv"))
     return any(jwk.get("alg", name) == name and KINDS[name] == kind for name in algorithms)
 
 
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+def _verifies(operations: object) -> bool:
+    """Whether the `key_ops` of a JWK (RFC 7517 §4.3) name what its public part does here; a private JWK says "sign"."""
+    return isinstance(operations, list) and ("verify" in operations or "sign" in operations)
 
 
 def _bind(configured: Any, algorithms: tuple[str, ...], kid: str | None) -> VerificationKey:
@@ -143,12 +166,27 @@ def _bind(configured: Any, algorithms: tuple[str, ...], kid: str | None) -> Veri
     found = material.read(configured)
     if found.use != "sig":
         raise ConfigurationError(f"JWTVerifier: the JWK has use={found.use!r}; give one for signatures (use='sig')")
-    name = kid if kid is not None else found.kid
-    if name is not None and not (isinstance(name, str) and 0 < len(name) <= MAX_KID):
-        raise ConfigurationError(f"JWTVerifier: a kid is a text of 1 to {MAX_KID} characters (RFC 7515 §4.1.4)")
+    if found.operations is not None and not _verifies(found.operations):
+        raise ConfigurationError(
+            f"JWTVerifier: the JWK has key_ops={found.operations!r}; give one that may verify (key_ops=['verify'])"
+        )
+    name = _name(kid if kid is not None else found.kid)
     algorithm = _algorithm(found.kind, found.algorithm, algorithms)
     key, model = material.prepare(found.value, algorithm)
-    return VerificationKey(algorithm, name, key, model)
+    return VerificationKey(algorithm, name, name or material.thumbprint(found.value), key, model)
+
+
+def _name(kid: object) -> str | None:
+    if kid is None or (isinstance(kid, str) and 0 < len(kid) <= MAX_KID):
+        return kid
+    raise ConfigurationError(f"JWTVerifier: a kid is a text of 1 to {MAX_KID} characters (RFC 7515 §4.1.4)")
+
+
+def _twins(keys: Sequence[VerificationKey]) -> list[tuple[VerificationKey, VerificationKey]]:
+    """The pairs of keys that are one key under two ids."""
+    first: dict[str, VerificationKey] = {}
+    pairs = [(first.setdefault(key.key.thumbprint(), key), key) for key in keys]
+    return [(one, other) for one, other in pairs if one.id != other.id]
 
 
 def _algorithm(kind: str, named: str | None, algorithms: tuple[str, ...]) -> str:

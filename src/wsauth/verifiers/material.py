@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.verifiers import strength
+from wsauth.verifiers import thumbprint as thumbprints
 
 try:
     from cryptography import x509
@@ -45,7 +47,11 @@ KeyLike: TypeAlias = str | bytes | Mapping[str, Any] | Key | PublicKey
 _PRIVATE = (RSAPrivateKey, EllipticCurvePrivateKey, Ed25519PrivateKey)
 _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+_MEMBERS = frozenset(("kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi"))  # RFC 7518 §6, RFC 8037 §2
 _MARKERS = (b"-----BEGIN ", b"---- BEGIN ", b"ssh-rsa ", b"ssh-dss ", b"ssh-ed25519 ", b"ecdsa-sha2-")
+# Neither is a secret, however long: an address is published, a name is guessed.
+_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|[\w-]+(\.[\w-]+)+(:\d+)?/\S*jwks|//[\w-]+\.", re.IGNORECASE)
+_FILE = re.compile(rb"\.(pem|key|pub|crt|cer|der|jwks?|json|p8|p12|pfx|ppk)$", re.IGNORECASE)
 _LOADERS: tuple[Callable[[bytes], Any], ...] = (
     load_pem_public_key,
     load_der_public_key,
@@ -66,6 +72,7 @@ class Material:
     kid: str | None = None
     algorithm: str | None = None
     use: str = "sig"
+    operations: Any = None
 
     @property
     def kind(self) -> str:
@@ -103,12 +110,24 @@ def prepare(value: Any, algorithm: str) -> tuple[Key, JWSAlgModel]:
     return _import(value, algorithm), JWSRegistry.algorithms[algorithm]
 
 
+def thumbprint(value: Any) -> str:
+    """Return what a key is called that has no name."""
+    if isinstance(value, bytes):
+        return thumbprints.of_secret(value)
+    return thumbprints.of_public(_imported(value).as_dict(private=False))
+
+
 def _import(value: Any, algorithm: str) -> Key:
     if isinstance(value, bytes):
         strength.check_secret(value, algorithm)
         return OctKey.import_key(value)
     if isinstance(value, RSAPublicKey):
         strength.check_rsa(value.key_size)
+    return _imported(value)
+
+
+def _imported(value: PublicKey) -> Key:
+    if isinstance(value, RSAPublicKey):
         return RSAKey.import_key(value)
     return ECKey.import_key(value) if isinstance(value, EllipticCurvePublicKey) else OKPKey.import_key(value)
 
@@ -119,7 +138,7 @@ def _parameters(key: Key) -> Mapping[str, Any]:
 
 
 def _described(value: Any, jwk: Mapping[str, Any]) -> Material:
-    return Material(value, jwk.get("kid"), jwk.get("alg"), jwk.get("use", "sig"))
+    return Material(value, jwk.get("kid"), jwk.get("alg"), jwk.get("use", "sig"), jwk.get("key_ops"))
 
 
 def _read_text(data: bytes) -> Any:
@@ -140,6 +159,15 @@ def _read_text(data: bytes) -> Any:
         )
     if data.lstrip().startswith(b"{") and b'"kty"' in data:
         raise ConfigurationError("JWTVerifier: the key is the text of a JWK; write JWTVerifier(json.loads(key), …)")
+    if _ADDRESS.match(data.strip()):
+        raise ConfigurationError(
+            "JWTVerifier: the key is an address; to fetch the keys that are published there write"
+            " JWTVerifier(JWKS('https://…'), algorithms=['RS256'], …)"
+        )
+    if _FILE.search(data.strip()):
+        raise ConfigurationError(
+            "JWTVerifier: the key is the name of a file; write JWTVerifier(Path('key.pem').read_bytes(), …)"
+        )
     return data
 
 
@@ -169,11 +197,26 @@ def _read_jwk(jwk: Mapping[str, Any]) -> Any:
         if kty == "RSA":
             strength.check_rsa(int.from_bytes(_base64url(jwk["n"])).bit_length())
         members = {name: jwk[name] for name in _PUBLIC_MEMBERS[str(kty)]}
-        return JWKRegistry.import_key({"kty": str(kty), **members}).public_key
+        public = JWKRegistry.import_key({"kty": str(kty), **members}).public_key
+        if "d" in jwk and not _belongs(jwk, public):
+            raise ConfigurationError(
+                f"JWTVerifier: the private and the public part of the {kty} JWK are of two keys; what the one signs the"
+                " other does not verify: write the public JWK of the key that signs"
+            )
+        return public
     except KeyError as error:
         raise ConfigurationError(f"JWTVerifier: the JWK misses, or does not support the value of, {error}") from None
     except (JoseError, ValueError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"JWTVerifier: the {kty} JWK cannot be read ({type(error).__name__})") from None
+
+
+def _belongs(jwk: Mapping[str, Any], public: Any) -> bool:
+    """Whether the private part is that of the public one."""
+    try:
+        own = JWKRegistry.import_key({name: jwk[name] for name in _MEMBERS & jwk.keys()}).private_key
+    except (JoseError, ValueError, TypeError, AttributeError):  # the library compares them too, for some kinds
+        return False
+    return isinstance(own, _PRIVATE) and own.public_key() == public
 
 
 def _base64url(text: str) -> bytes:
