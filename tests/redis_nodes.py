@@ -11,6 +11,7 @@ from wsauth.revocation.record import Record, Verb
 LOG = "{wsauth:test}:log"
 NODES = "{wsauth:test}:nodes"
 SECRET = "a secret of the tests of the log"
+NEVER = 60.0  # seconds: what comes, comes long before, however busy the machine
 
 
 class Sockets:
@@ -54,7 +55,7 @@ class Node:
 
     async def started(self) -> Node:
         self.log.follow()
-        assert await self.log.catch_up(5.0)
+        assert await self.log.catch_up(NEVER)
         return self
 
     def knows(self, *subjects: str) -> bool:
@@ -66,10 +67,9 @@ def revoking(subject: str, span: float = 3600.0, verb: Verb = Verb.REVOKE):
     return lambda at: Record(verb, frozenset({("subject", subject)}), at, at + span)
 
 
-async def until(condition, seconds: float = 5.0) -> float:
-    """Wait until it holds, and return how long that took; fail where it takes too long."""
-    began = time.monotonic()
+async def until(condition) -> None:
+    """Wait until it holds. How long that takes is the machine's affair; fail where it never does."""
+    ends = time.monotonic() + NEVER
     while not condition():
-        assert time.monotonic() - began < seconds, "it never came true"
+        assert time.monotonic() < ends, "it never came true"
         await asyncio.sleep(0.005)
-    return time.monotonic() - began

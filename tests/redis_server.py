@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-START_TIMEOUT = 10.0
+START_TIMEOUT = 60.0
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 
 
@@ -89,7 +89,7 @@ class RedisServer:
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(how)
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def _answers(self) -> bool:

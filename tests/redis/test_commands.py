@@ -36,7 +36,7 @@ async def test_the_account_of_the_documentation_can_do_everything(own_server, no
         assert (await asyncio.to_thread(here.log.publish_now, revoking("bob"), 5.0)).answered == 1
         raw.flushdb()
         await until(lambda: there.sockets.looks and raw.xlen(LOG) >= 2)
-        await asyncio.sleep(1.0)
+        await until(lambda: "cmdstat_xtrim" in raw.info("commandstats"))
         there.reader._task.cancel()
         await until(lambda: raw.zcard(NODES) == 1)
         refused = {entry["object"] for entry in raw.acl_log()}

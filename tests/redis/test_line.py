@@ -7,6 +7,7 @@ import time
 
 import pytest
 from redis.exceptions import ResponseError
+from redis_nodes import NEVER, until
 
 from wsauth.redis.commands import TIME
 from wsauth.redis.line import FAULTS, Address, Line, Lines, ThreadLine
@@ -42,9 +43,10 @@ async def test_it_gives_up_in_time(address, kind):
     """Whatever Redis does; and the next question gets its own answer."""
     line = kind(address)
     began = time.monotonic()
-    with pytest.raises(TimeoutError):
-        await asked(line, 0.3, BLOCKS)
-    assert 0.25 < time.monotonic() - began < 0.7
+    async with asyncio.timeout(NEVER):
+        with pytest.raises(TimeoutError):
+            await asked(line, 0.3, BLOCKS)
+    assert time.monotonic() - began > 0.25
     assert await asked(line, 1.0, ECHOES) == [b"\xff"]
     await drop(line)
 
@@ -54,10 +56,9 @@ async def test_it_gives_up_on_a_redis_that_is_frozen(own_server, kind):
     """Also where the connection is made by the kernel, and nobody takes it."""
     own_server.freeze()
     line = kind(Address(own_server.url))
-    began = time.monotonic()
-    with pytest.raises(FAULTS):
-        await asked(line, 0.3, TIME)
-    assert time.monotonic() - began < 0.9
+    async with asyncio.timeout(NEVER):
+        with pytest.raises(FAULTS):
+            await asked(line, 0.3, TIME)
     own_server.thaw()
 
 
@@ -111,8 +112,7 @@ async def test_lines_are_bounded_and_closed(address, raw):
         lines.keeps = keeps
         answers = await asyncio.gather(*(lines.ask(5.0, ("ECHO", str(number))) for number in range(300)))
         assert answers == [[str(number).encode()] for number in range(300)]
-        await asyncio.sleep(0.05)
-        assert len(raw.client_list(_type="normal")) - 1 == left
+        await until(lambda left=left: len(raw.client_list(_type="normal")) - 1 == left)
     await lines.close()
 
 

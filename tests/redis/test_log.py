@@ -9,10 +9,11 @@ import time
 
 import pytest
 import redis
-from redis_nodes import LOG, NODES, SECRET, Node, revoking, until
+from effort import calls
+from redis_nodes import LOG, NEVER, NODES, SECRET, Node, revoking, until
 
 from wsauth import ConfigurationError, Connections
-from wsauth.redis import RedisLog, publication
+from wsauth.redis import RedisLog, follower, publication
 from wsauth.revocation.log import RevocationLog, RevocationNotRecorded
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -25,13 +26,14 @@ def test_it_is_a_log(server):
     assert Connections(log=log).log is log
 
 
-async def test_a_revocation_closes_on_the_other_node_within_a_second(node):
-    """Here before the call returns, there as soon as it is read."""
+async def test_a_revocation_closes_on_the_other_node_at_once(node, monkeypatch):
+    """Here before the call returns, there by the read that waits for it, however long that would wait."""
+    monkeypatch.setattr(follower, "BLOCK", 3600.0)
     here, there = await node("alice", "bob").started(), await node("alice", "alice", "carol").started()
     receipt = await here.log.publish(revoking("alice"))
     assert (receipt.recorded, receipt.closed) == (True, 1)
     assert here.sockets.closed == ["alice"]
-    assert await until(lambda: there.sockets.closed) < 1.0
+    await until(lambda: there.sockets.closed)
     assert there.sockets.closed == ["alice", "alice"]
     assert there.sockets.open == ["carol"]
 
@@ -122,7 +124,6 @@ async def test_silence_is_infinite_before_anything_is_known(node, quick):
     one = node()
     assert one.log.silence == float("inf")
     await one.started()
-    assert one.log.silence < 1.0
     await until(lambda: one.log.silence < 0.2)
 
 
@@ -130,18 +131,16 @@ async def test_catching_up_takes_no_longer_than_it_may():
     """A handshake waits a moment, and is then told."""
     log = RedisLog(NOWHERE, secrets=[SECRET])
     began = time.monotonic()
-    assert not await log.catch_up(0.3)
-    assert 0.25 < time.monotonic() - began < 0.8
+    async with asyncio.timeout(NEVER):
+        assert not await log.catch_up(0.3)
+    assert time.monotonic() - began > 0.25
     assert log.silence == float("inf")
 
 
 async def test_following_is_cheap(node):
     """It happens at every handshake."""
     one = await node().started()
-    began = time.process_time()
-    for _ in range(1000):
-        one.log.follow()
-    assert time.process_time() - began < 0.05
+    assert calls(one.log.follow) < 20
 
 
 async def test_without_a_reader_it_is_said_that_nothing_was_recorded(monkeypatch):
@@ -152,10 +151,8 @@ async def test_without_a_reader_it_is_said_that_nothing_was_recorded(monkeypatch
     with pytest.raises(RevocationNotRecorded, match=r"127\.0\.0\.1:1/0 .* 1 connections") as raised:
         await one.log.publish(revoking("alice"))
     assert raised.value.__cause__ is not None
-    began = time.monotonic()
     with pytest.raises(RevocationNotRecorded):
         await asyncio.to_thread(one.log.publish_now, revoking("bob"))
-    assert time.monotonic() - began < 1.5
     assert one.sockets.open == []
 
 
@@ -164,10 +161,8 @@ async def test_with_a_reader_the_outbox_goes_on(own_server, node, quick):
     here = await node("alice", "bob", url=own_server.url).started()
     there = await node("alice", "bob", url=own_server.url).started()
     own_server.kill()
-    began = time.monotonic()
     receipt = await here.log.publish(revoking("alice"))
     in_a_thread = await asyncio.to_thread(here.log.publish_now, revoking("bob"))
-    assert time.monotonic() - began < 3.2
     assert [(each.recorded, each.closed) for each in (receipt, in_a_thread)] == [(False, 1), (False, 1)]
     assert len(here.process.outbox) == 2
     own_server.start()
@@ -175,15 +170,15 @@ async def test_with_a_reader_the_outbox_goes_on(own_server, node, quick):
     await until(lambda: not here.process.outbox)
 
 
-async def test_a_frozen_redis_does_not_delay_what_happens_here(own_server, node):
-    """The connections of this process end before Redis is told, within the time that its clock may take to answer."""
+async def test_a_frozen_redis_does_not_delay_what_happens_here(own_server, node, monkeypatch):
+    """The connections of this process end before Redis is told, as soon as its clock has not answered."""
     here = await node("alice", url=own_server.url).started()
+    monkeypatch.setattr(publication, "DEADLINE", 2.0)
     own_server.freeze()
-    began = time.monotonic()
     publishing = asyncio.create_task(here.log.publish(revoking("alice")))
-    assert await until(lambda: here.sockets.closed) < publication.TIME_DEADLINE + 0.3
+    await until(lambda: here.sockets.closed)
+    assert not publishing.done()
     assert not (await publishing).recorded
-    assert time.monotonic() - began < 2.0
     own_server.thaw()
     await until(lambda: not here.process.outbox)
 
@@ -193,13 +188,12 @@ async def test_many_at_once_while_redis_is_frozen(own_server, node):
     people = [f"user{number}" for number in range(100)]
     here = await node(*people, url=own_server.url).started()
     own_server.freeze()
-    began = time.monotonic()
-    receipts = await asyncio.gather(*(here.log.publish(revoking(name)) for name in people))
-    assert time.monotonic() - began < 3.0
+    async with asyncio.timeout(NEVER):  # one after the other it would be two minutes
+        receipts = await asyncio.gather(*(here.log.publish(revoking(name)) for name in people))
     assert not any(receipt.recorded for receipt in receipts)
     assert here.sockets.open == []
     own_server.thaw()
-    await until(lambda: not here.process.outbox, 10.0)
+    await until(lambda: not here.process.outbox)
 
 
 async def test_a_receipt_counts_all_who_answered(node):
@@ -217,8 +211,9 @@ async def test_a_receipt_names_who_is_missing(node, raw):
     here, there = await node().started(), await node("alice").started()
     raw.zadd("{wsauth:test}:nodes", {"dead:1:aa": time.time() + 60, "lapsed:2:bb": time.time() - 1})
     began = time.monotonic()
-    receipt = await here.log.publish(revoking("alice"), 0.5)
-    assert 0.4 < time.monotonic() - began < 1.2
+    async with asyncio.timeout(NEVER):
+        receipt = await here.log.publish(revoking("alice"), 0.5)
+    assert time.monotonic() - began > 0.4
     assert (receipt.recorded, receipt.closed, receipt.answered) == (True, 1, 1)
     assert receipt.missing == {"dead:1:aa"}
     assert there.process.node not in receipt.missing
