@@ -204,7 +204,7 @@ async def test_djangos_handles_make_no_difference():
         handles.default = a_class("PyMemcacheCache", "django.core.cache.backends.memcached")()
         return present()
 
-    assert await asyncio.create_task(visit()) is NOTHING
+    assert await asyncio.create_task(visit(), context=Context()) is NOTHING
 
 
 def test_nothing_is_held_that_nobody_keeps():
