@@ -13,9 +13,10 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsauth.core import settings
 from wsauth.core.close_profile import CloseProfile
@@ -58,6 +59,8 @@ class Policy:
     `events` are told what happens, see `wsauth.core.events`.
     `subprotocols` are the names that wsauth may answer where it accepts before the application can.
     `max_pending` caps the sockets of this process that are accepted but not authenticated.
+    `context_ignores` are the ContextVars that make no difference to who somebody is, such as one that holds the request;
+    everything else that middlewares have set around the handshake is kept for its re-checks.
     """
 
     schemes: Sequence[SecurityScheme]
@@ -73,6 +76,7 @@ class Policy:
     refusals: Refusals = Refusals.AUTO
     close_profile: CloseProfile = field(default_factory=CloseProfile)
     max_pending: int = 1000
+    context_ignores: Sequence[ContextVar[Any]] = ()
     connections: Connections = field(default_factory=Connections, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,9 @@ class Policy:
     def _check_values(self) -> None:
         object.__setattr__(self, "subprotocols", settings.listed("subprotocols", self.subprotocols, "'chat'"))
         settings.check_subprotocols(self.subprotocols)
+        ignored = settings.listed("context_ignores", self.context_ignores, "current_request")
+        object.__setattr__(self, "context_ignores", ignored)
+        settings.check_variables(ignored)
         settings.check_is("anonymous", self.anonymous, Anonymous)
         settings.check_is("refusals", self.refusals, Refusals)
         settings.check_is("close_profile", self.close_profile, CloseProfile)
@@ -106,6 +113,11 @@ class Policy:
             require_async(self.recheck, "Policy(recheck=...)", ("identity",))
         if self.recheck_every is not None:
             settings.check_seconds("recheck_every", self.recheck_every, 86400, least=1)
+
+    @cached_property
+    def ignored(self) -> frozenset[ContextVar[Any]]:
+        """The ContextVars that make no difference."""
+        return frozenset(self.context_ignores)
 
     @cached_property
     def explicit(self) -> tuple[SecurityScheme, ...]:

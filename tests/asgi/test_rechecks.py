@@ -4,15 +4,18 @@ import asyncio
 import contextvars
 import gc
 import random
+import weakref
 
 import pytest
 from fakes import Echo, FakeServer, Opened, Store, in_a_thread, knocking, left_behind, named, opened, turns
+from opentelemetry import context as opentelemetry
 from revocation.live import SilentLog
 
 from wsauth import (
     Blind,
     Connection,
     Connections,
+    FirstMessage,
     Identity,
     InvalidCredentials,
     Policy,
@@ -24,6 +27,8 @@ from wsauth import (
 from wsauth.asgi import rechecks as module
 from wsauth.asgi.rechecks import BATCH, RETRY, SPREAD, TIMEOUT, UNCONFIRMED
 from wsauth.revocation.log import MemoryLog
+
+tenant = contextvars.ContextVar("tenant", default=None)
 
 
 def now():
@@ -191,18 +196,151 @@ def test_loops_are_distinct():
     assert module._in_use == {}
 
 
-async def test_it_runs_in_a_context_of_its_own():
-    """What the first connection's task knows is none of the others' business."""
-    variable = contextvars.ContextVar("variable", default=None)
+def noting(store):
+    """Note with which tenant who is asked about."""
     seen = []
-    store = Store(alice=None)
-    store.findings = lambda identities: seen.append(variable.get()) or identities
-    variable.set("a request's")
-    live = await let_in(store)
-    live.connection.lease.look_again()
-    await turns()
-    assert seen == [None]
+    store.findings = lambda identities: seen.append((tenant.get(), [i.subject for i in identities])) or identities
+    return seen
+
+
+async def at(name, store_policy, key="alice"):
+    tenant.set(name)
+    return await opened(policy=store_policy, key=key)
+
+
+async def test_each_is_asked_about_with_what_stood_in_the_context_of_the_handshake():
+    """Together with those for whom it was the same; what the application sets later is its own."""
+    store = Store(alice=None, bob=None, carol=None)
+    seen, policy = noting(store), policy_of(store, recheck_every=1000)
+    lives = [
+        await asyncio.create_task(at(*who))
+        for who in [("acme", policy), ("globex", policy, "bob"), ("acme", policy, "carol")]
+    ]
+    tenant.set("another")
+    for live in lives:
+        live.connection.lease.look_again()
+    await turns(12)
+    assert sorted(seen) == [("acme", ["alice", "carol"]), ("globex", ["bob"])]
+    await leave(*lives)
+
+
+async def test_a_tenant_whose_store_hangs_keeps_no_other_waiting():
+    """Nor is a store asked twice at once with the same variables."""
+    policy = policy_of(store := Store(alice=None, bob=None), recheck_every=20)
+    asked, running = [], []
+
+    async def recheck(identities):
+        asked.append(tenant.get())
+        assert tenant.get() not in running
+        running.append(tenant.get())
+        try:
+            await asyncio.sleep(1000 if tenant.get() == "hangs" else 0)
+        finally:
+            running.remove(tenant.get())
+        return identities
+
+    store.recheck = recheck
+    hangs = await asyncio.create_task(at("hangs", policy))
+    fine = await asyncio.create_task(at("fine", policy, "bob"))
+    await asyncio.wait([hangs.task])
+    assert hangs.server.code == 4503
+    assert asked.count("fine") >= 3
+    assert fine.server.code is None
+    await leave(fine)
+
+
+@pytest.mark.parametrize(("seconds", "at_once"), [(0, 1), (1, module.AT_MOST)])
+async def test_only_where_they_are_slow_are_several_looks_under_way(seconds, at_once):
+    """With other variables each, and not more than so many. Everybody gets a turn."""
+    store, running, most, seen = Store(alice=None), 0, 0, set()
+    policy = policy_of(store, recheck_every=None)
+
+    async def recheck(identities):
+        nonlocal running, most
+        seen.add(tenant.get())
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(seconds)
+        running -= 1
+        return identities
+
+    store.recheck = recheck
+    lives = [await asyncio.create_task(at(number, policy)) for number in range(35)]
+    for live in lives:
+        live.connection.lease.look_again()
+    await asyncio.sleep(5)
+    assert (most, len(seen)) == (at_once, 35)
+    await leave(*lives)
+
+
+async def test_a_request_of_the_handshake_goes_with_the_connection():
+    """Nobody holds it after that."""
+
+    class Request:
+        pass
+
+    policy = policy_of(Store(alice=None))
+    live = await asyncio.create_task(at(request := Request(), policy))
+    left = weakref.ref(request)
     await leave(live)
+    del request, live
+    gc.collect()
+    assert left() is None
+
+
+async def test_a_span_of_the_handshake_is_not_held():
+    """The connection goes on without it, and so does the next look."""
+    store = Store(alice=None)
+    policy, seen = policy_of(store, recheck_every=10), noting(store)
+
+    class Span:
+        pass
+
+    spans = []
+
+    class Traced:
+        """Ends its span when the application has accepted, as a tracer of handshakes does."""
+
+        def __init__(self, app):
+            self.app = app
+
+        async def __call__(self, scope, receive, send):
+            span = Span()
+            spans.append(weakref.ref(span))
+            token = opentelemetry.attach(opentelemetry.set_value("span", span))
+            tenant.set("acme")
+
+            async def traced(message):
+                nonlocal token
+                await send(message)
+                if token is not None:
+                    opentelemetry.detach(token)
+                    token = None
+
+            del span
+            await self.app(scope, receive, traced)
+
+    app, server = Echo(), FakeServer()
+    middleware = Traced(WebSocketAuthMiddleware(app, policy))
+    task = server.start(middleware, knocking(server))
+    await asyncio.sleep(25)
+    gc.collect()
+    assert seen[0] == ("acme", ["alice"])
+    assert spans[0]() is None
+    assert server.code is None
+    await leave(Opened(server, app, policy, task))
+
+
+async def test_without_variables_a_connection_keeps_nothing_more():
+    """And those who share a tenant share what is kept."""
+    policy = policy_of(Store(alice=None))
+    bare = await opened(policy=policy)
+    ((_, rechecks),) = module._in_use.items()
+    assert rechecks._variables == {}
+    lives = [await asyncio.create_task(at("".join(["ac", "me"]), policy)) for _ in range(3)]
+    assert len(rechecks._variables) == 3
+    assert len({id(variables) for variables in rechecks._variables.values()}) == 1
+    await leave(bare, *lives)
 
 
 async def test_nothing_is_held_after_the_last_connection():
@@ -505,9 +643,47 @@ async def test_nested_policies_are_both_asked():
         assert module._in_use == {}
 
 
-async def nested(outer, inner):
+async def test_each_of_two_policies_is_asked_with_what_stood_around_it():
+    """A middleware between them may have set another tenant, which is none of the outer one's business."""
+    seen = []
+
+    def callback(name):
+        async def recheck(identity):
+            seen.append((name, tenant.get()))
+            return identity
+
+        return recheck
+
+    store = Store(alice=None)
+    store.findings = lambda identities: seen.append(("store", tenant.get())) or identities
+    scheme = named(verifier=store)
+    outer, inner = (Policy([scheme], recheck=callback(name)) for name in ("outer", "inner"))
+    tenant.set("public")
+    live = await nested(outer, inner, between=lambda: tenant.set("acme"))
+    await asyncio.sleep(80)
+    assert set(seen) == {("store", "public"), ("outer", "public"), ("inner", "acme")}
+    live.server.client_leaves()
+    await asyncio.wait([live.task])
+
+
+async def test_a_first_message_is_asked_about_with_what_stood_around_it():
+    """As a handshake."""
+    store = Store(alice=None)
+    seen = noting(store)
+    policy = Policy([named(FirstMessage(), store)])
+    app, server = Echo(), FakeServer()
+    tenant.set("acme")
+    task = server.start(WebSocketAuthMiddleware(app, policy), knocking(server, key=None))
+    server.client_sends('{"type": "auth", "token": "alice"}')
+    await asyncio.sleep(80)
+    assert seen[0] == ("acme", ["alice"])
+    await leave(Opened(server, app, policy, task))
+
+
+async def nested(outer, inner, between=lambda: None):
     class Guarded(Echo):
         async def __call__(self, scope, receive, send):
+            between()
             await middleware(scope, receive, send)
 
     app = Echo()

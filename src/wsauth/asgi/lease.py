@@ -15,6 +15,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wsauth.asgi.agenda import Agenda
+from wsauth.asgi.kept import kept
+from wsauth.core.context import NOTHING
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
 from wsauth.revocation.connections import Standing
@@ -136,8 +138,9 @@ class Lease:
             if standing is not Standing.GOOD:
                 self.identity, self.scheme, self.position, self.since, self._checks = before
                 return standing
-        for check in added:  # where two policies name the same, the outer one's interval holds
-            check.add(self, policy.recheck_every or NEVER)
+        variables = kept(policy) if added else NOTHING
+        for check in added:  # where two policies name the same, the outer one's interval and context hold
+            check.add(self, policy.recheck_every or NEVER, variables)
         self._warning = policy.expiry_warning or self._warning
         self.limit(policy.max_lifetime)
         return Standing.GOOD

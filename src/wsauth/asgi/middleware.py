@@ -18,6 +18,7 @@ from wsauth.asgi.rechecks import Rechecks
 from wsauth.asgi.running import is_cancelled
 from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
+from wsauth.core.context import ignoring
 from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.events import Event, EventKind, emit
@@ -162,7 +163,8 @@ class WebSocketAuthMiddleware:
         waited = False
         for _ in range(MAX_LOOKS):
             position, since = verified or (connections.position, connections.now())
-            decision = await _uncancelled(decide)
+            with ignoring(policy.ignored):
+                decision = await _uncancelled(decide)
             if isinstance(decision, Deny):
                 return decision
             if verified:  # a re-check may have renewed it while `allow` was asked
@@ -207,7 +209,8 @@ class WebSocketAuthMiddleware:
         began = time.perf_counter()
         handshake = Handshake.from_scope(scope)
         try:
-            decision = await _uncancelled(partial(policy.decide, handshake))
+            with ignoring(policy.ignored):
+                decision = await _uncancelled(partial(policy.decide, handshake))
         except Exception as error:
             log.logger.error("report only: deciding raised %s", type(error).__name__)
             return

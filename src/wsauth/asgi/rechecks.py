@@ -1,7 +1,8 @@
 """Asking again whether those who are connected may still be: the only thing that sees a change which nobody announced.
 
-One look-up for many, at random moments about an interval apart. Whoever cannot be asked is asked again soon; what could not
-be confirmed for `UNCONFIRMED` seconds beyond its interval is closed.
+One look-up for many, at random moments about an interval apart, in a context that holds what stood in that of their
+handshakes. Whoever cannot be asked is asked again soon; what could not be confirmed for `UNCONFIRMED` seconds beyond its
+interval is closed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from wsauth.asgi.agenda import Agenda
 from wsauth.asgi.callback import AT_ONCE, Callback
 from wsauth.asgi.log import one_line
 from wsauth.asgi.running import is_cancelled
+from wsauth.core.context import NOTHING, Variables
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.events import EventKind
 from wsauth.core.identity import Identity
@@ -33,6 +35,8 @@ TIMEOUT = 10.0  # seconds for one batch
 RETRY = 10.0  # seconds until a look that failed is tried again
 UNCONFIRMED = 60.0  # seconds that a connection is kept while it cannot be confirmed
 SPREAD = 0.2  # of the interval, earlier or later
+SLOW = 0.1  # seconds that a look is waited for before the next, with other variables, is begun
+AT_MOST = 10  # looks at once
 MOMENTS = 16  # in which random looks gather: what would come one by one comes in batches
 
 
@@ -53,28 +57,37 @@ class Rechecks:
         self._agenda: Agenda[Lease] = Agenda(loop, self._start)
         self._intervals: dict[Lease, float] = {}
         self._failing_since: dict[Lease, float] = {}
-        self._waiting: dict[Lease, None] = {}  # in order
+        self._variables: dict[Lease, Variables] = {}  # of those whose context holds any
+        self._waiting: dict[Variables, dict[Lease, None]] = {}  # in order, none of them empty
         self._owed: dict[Lease, float] = {}  # a look at this moment of the loop's, also where another comes before
         self._task: asyncio.Task[None] | None = None
+        self._looks: dict[Variables, asyncio.Task[None]] = {}  # that are under way
 
     def __len__(self) -> int:
         return len(self._intervals)
 
-    def add(self, lease: Lease, every: float) -> None:
-        """Look at a connection every so many seconds, give or take a fifth; only when asked to where they are infinite."""
+    def add(self, lease: Lease, every: float, variables: Variables = NOTHING) -> None:
+        """Look at a connection every so many seconds, give or take a fifth; only when asked to where they are infinite.
+
+        `variables` are what it is asked with. They are let go with the connection.
+        """
         _in_use[self._loop, id(self._rechecker)] = self
         self._intervals[lease] = every
+        if variables is not NOTHING:
+            self._variables[lease] = variables
         self._set(lease)
 
     def discard(self, lease: Lease) -> None:
         """Look at a connection no more. With the last one everything goes."""
         self._agenda.discard(lease)
-        for held in (self._waiting, self._failing_since, self._intervals, self._owed):
+        self._forget(lease)
+        for held in (self._failing_since, self._intervals, self._owed, self._variables):
             held.pop(lease, None)
         if not self._intervals:
             _in_use.pop((self._loop, id(self._rechecker)), None)
-            if self._task is not None and not self._loop.is_closed():
-                self._task.cancel()
+            for task in (self._task, *self._looks.values()):
+                if task is not None and not self._loop.is_closed():
+                    task.cancel()
 
     def look(self, lease: Lease, within: float = 0.0, after: float = 0.0) -> None:
         """Look at a connection at a random moment of `within` seconds, again where a look is under way.
@@ -105,21 +118,49 @@ class Rechecks:
         for lease in due:
             if self._owed.get(lease, math.inf) <= now:
                 del self._owed[lease]
-        self._waiting.update(dict.fromkeys(due))
+        for lease in due:
+            self._waiting.setdefault(self._variables.get(lease, NOTHING), {})[lease] = None
         if self._task is None:
             self._task = self._loop.create_task(self._work())
 
+    def _is_waiting(self, lease: Lease) -> bool:
+        return lease in self._waiting.get(self._variables.get(lease, NOTHING), ())
+
+    def _forget(self, *leases: Lease) -> None:
+        """Let them wait no more."""
+        for lease in leases:
+            variables = self._variables.get(lease, NOTHING)
+            waiting = self._waiting.get(variables, {})
+            waiting.pop(lease, None)
+            if not waiting:
+                self._waiting.pop(variables, None)
+
     async def _work(self) -> None:
-        """One batch after the other: a store that is slow is not asked twice at once."""
+        """One look after the other: a store is not asked twice at once, unless one look is slow and other variables wait."""
         try:
             while self._waiting:
-                await self._look(list(islice(self._waiting, self._batch)))
+                variables = next((variables for variables in self._waiting if variables not in self._looks), None)
+                if variables is None or len(self._looks) == AT_MOST:
+                    await asyncio.wait(self._looks.values(), return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.wait({self._begin(variables)}, timeout=SLOW)
         finally:
             self._task = None
 
-    async def _look(self, batch: list[Lease]) -> None:
-        for lease in batch:  # from here on, whoever is in either has been asked for anew
-            del self._waiting[lease]
+    def _begin(self, variables: Variables) -> asyncio.Task[None]:
+        waiting = self._waiting.pop(variables)
+        batch = list(islice(waiting, self._batch))
+        if len(waiting) > len(batch):
+            self._waiting[variables] = waiting  # after all others
+            self._forget(*batch)
+        look = self._looks[variables] = self._loop.create_task(
+            self._look(batch, variables), context=variables.context()
+        )
+        look.add_done_callback(lambda _: self._looks.pop(variables))
+        return look
+
+    async def _look(self, batch: list[Lease], variables: Variables) -> None:
+        for lease in batch:
             self._agenda.discard(lease)
         began = self._loop.time()
         asked = [lease.identity for lease in batch]
@@ -127,8 +168,9 @@ class Rechecks:
             findings = await self._ask(asked)
         except VerifierUnavailable as error:
             logger.error("%s cannot re-check: %s", type(self._rechecker).__name__, one_line(error.detail))
-            batch += self._waiting  # nor would it answer about them, and each may have to wait as long
-            self._waiting.clear()
+            batch += self._waiting.pop(
+                variables, ()
+            )  # nor would it answer about them, and each may have to wait as long
             asked, findings = [lease.identity for lease in batch], [error] * len(batch)
         took = self._loop.time() - began
         try:
@@ -165,7 +207,7 @@ class Rechecks:
         lease.connection.emit(EventKind.RECHECKED, reason, took)
         if reason is not None:
             lease.end(reason)
-        elif lease not in self._waiting and lease not in self._agenda:  # nobody has asked for another look meanwhile
+        elif not self._is_waiting(lease) and lease not in self._agenda:  # nobody has asked for another look meanwhile
             lease.answered(self)
 
     def _judge(self, lease: Lease, asked: Identity, finding: Finding) -> Reason | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 
@@ -105,6 +106,15 @@ def check_subprotocols(names: Iterable[object]) -> None:
         if not is_token(name):
             raise ConfigurationError(
                 f"Policy(subprotocols=[{name!r}]) is no subprotocol name (RFC 6455 §4.1); write a token, such as 'chat'"
+            )
+
+
+def check_variables(variables: Iterable[object]) -> None:
+    for variable in variables:
+        if not isinstance(variable, ContextVar):
+            raise ConfigurationError(
+                f"Policy(context_ignores=[...]) holds {_found(variable)}; write the ContextVar itself, such as"
+                " context_ignores=[current_request]"
             )
 
 

@@ -42,7 +42,8 @@ class Rechecker(Protocol):
     `recheck` returns one finding for each, in order: the identity as it stands now (of the same subject, with a fresh
     `user`, `scopes`, `expires_at`), InvalidCredentials with the reason why it holds no longer, or VerifierUnavailable
     where that one cannot be judged. It raises VerifierUnavailable where none can be. It gets up to 500 at a time, several
-    of which may be alike.
+    of which may be alike, and whose handshakes had the same in their context. It is called in such a context, and called
+    again before it has answered only where that takes long and the context is another.
     """
 
     async def recheck(self, identities: Sequence[Identity]) -> Sequence[Finding]: ...
