@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.redis.line import Command
+from wsauth.redis.address import Command
 from wsauth.revocation.record import MAX_AGE
 
 PAGE = 250  # entries that are read at once

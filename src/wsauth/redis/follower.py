@@ -13,10 +13,12 @@ import math
 import random
 import time
 
-from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
+from wsauth.redis.address import Command
 from wsauth.redis.commands import INFO, PAGE, TIME, Entry, Stream, entries_of, eviction_of, order, stream_of, time_of
-from wsauth.redis.line import Command, Line
+from wsauth.redis.faults import ELSEWHERE, code_of
+from wsauth.redis.line import Line
 from wsauth.redis.place import Place
 from wsauth.redis.process import Process, clock
 from wsauth.redis.publication import DEADLINE
@@ -78,7 +80,8 @@ class Follower:
         """Give up the lease."""
         await self.line.drop()  # which may still wait for something to read
         self._leased_at = -math.inf
-        await self.line.ask(seconds, self._commands.leave(self._process.node))
+        connecting = max(seconds, 8 * self._process.address.distance)
+        await self.line.ask(seconds, self._commands.leave(self._process.node), connecting=connecting)
 
     # Entries
 
@@ -111,7 +114,10 @@ class Follower:
     async def _send_answers(self) -> None:
         if self._answers:
             answers, self._answers = self._answers, []
-            await self.line.ask(DEADLINE, *answers)
+            try:
+                await self.line.ask(DEADLINE, *answers)
+            except ResponseError as error:  # a receipt lacks an answer: no reason to read less
+                self._process.say_fault(logging.WARNING, "; a receipt lacks the answer of this process", error)
 
     def _saw(self, moment: float) -> None:
         self._process.saw(moment)
@@ -151,10 +157,10 @@ class Follower:
         lease = self._commands.lease(self._process.node, now + LEASE)
         try:
             await self.line.ask(DEADLINE, lease, self._commands.forget_leases(now))
-        except ReadOnlyError:
-            raise
         except ResponseError as error:
-            self._process.say(logging.ERROR, "lease", "Redis at %r takes no writes: %s", self._process.address, error)
+            if code_of(error) in ELSEWHERE:
+                raise
+            self._process.say_fault(logging.ERROR, "; it is still read", error)
         self._leased_at = self._checked_at
 
     async def _send_again(self) -> None:

@@ -6,129 +6,210 @@ An answer that was not waited for would be taken for the answer to the next ques
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import redis.asyncio.connection as on_loops
-import redis.connection as in_threads
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
-from wsauth.core.errors import ConfigurationError
+from wsauth.redis.address import CONNECT, Address, Command
+from wsauth.redis.connecting import Phases, open_socket, open_stream
+from wsauth.redis.faults import ABSENT, FAULTS, UNKNOWN, IsSentinel, Refused, late, refusal
 
-FAULTS = (RedisError, OSError)  # of which TimeoutError is one
+__all__ = ["CONNECT", "FAULTS", "Address", "Command", "Line", "Lines", "ThreadLine"]
 
-Command = tuple[str | bytes | int | float, ...]
-
-_ABSENT = "no such key"  # the error that XINFO gives for a stream that is not there
-_REFUSED = "it refuses the log-in; its answer is not shown, for it may quote the password"
+IDLE = 5.0  # seconds that a connection is kept for the next call where nobody reads
 _MOST = 32  # connections for the writers of one event loop, when all of them write at once
-
-_OURS: dict[str, Any] = {
-    "decode_responses": False,  # an entry that is no UTF-8 must not end a reader
-    "protocol": 2,
-    "retry_on_timeout": False,
-    "retry_on_error": [],
-    "health_check_interval": 0,
-}
+_WHAT_IT_IS: Command = ("INFO",)
 
 
-class Address:
-    """Where Redis is and how to log in there. Does not show how."""
+class _Answers:
+    """The answers to some commands, as they come. The first error among them is what is raised when all are there."""
 
-    __slots__ = ("_in_threads", "_on_loops", "_shown")
+    def __init__(self, address: Address, commands: tuple[Command, ...]) -> None:
+        self._address = address
+        self._commands = commands
+        self._error: RedisError | None = None
+        self.given: list[Any] = []
 
-    def __init__(self, url: str) -> None:
+    @contextmanager
+    def next(self) -> Iterator[None]:
+        """Take an error for an answer. An error that ends the connection is raised."""
+        command = self._commands[min(len(self.given), len(self._commands) - 1)]
+        count = len(self.given)
         try:
-            options = dict(in_threads.parse_url(url))  # type: ignore[no-untyped-call]
-            self._in_threads = (options.pop("connection_class", in_threads.Connection), options | _OURS)
-            options = dict(on_loops.parse_url(url))
-            self._on_loops = (options.pop("connection_class", on_loops.Connection), options | _OURS)
-            self._shown = str(options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}")
-            self._shown += f"/{options.get('db', 0)}"
-            self.for_threads()
-            self.for_loops()
-        except (AttributeError, TypeError, ValueError, RedisError):
-            raise ConfigurationError(
-                "RedisLog(url=...) is no address of Redis; write redis://host:6379/0, rediss://user:password@host:6379/0"
-                " or unix:///run/redis.sock"
-            ) from None
+            yield
+        except ResponseError as error:
+            error.command = command  # type: ignore[attr-defined]  # for `explain`
+            if str(error) != ABSENT:
+                self._error = self._error or error
+        except RedisError as error:
+            error.command = command  # type: ignore[attr-defined]
+            raise
+        except (LookupError, ValueError) as error:  # of the parser, for what is no answer
+            raise InvalidResponse(f"no answer of Redis ({type(error).__name__})") from None
+        if len(self.given) == count:
+            self.given.append(None)
 
-    def __repr__(self) -> str:
-        return self._shown
+    @property
+    def asks_what_it_is(self) -> bool:
+        """Whether a command was not known that every Redis knows, so that this may be a Sentinel, which does know AUTH."""
+        is_unknown = self._error is not None and str(self._error).lower().startswith(UNKNOWN)
+        return is_unknown and self._error.command[0] != "AUTH"  # type: ignore[union-attr]
 
-    def for_threads(self) -> Any:  # redis-py leaves these untyped
-        cls, options = self._in_threads
-        return cls(**options, retry=Retry(NoBackoff(), 0))
+    def take(self, info: object) -> None:
+        """Take the answer to `INFO`. Raises IsSentinel."""
+        said = (
+            dict(line.split(b":", 1) for line in info.splitlines() if b":" in line) if isinstance(info, bytes) else {}
+        )
+        if said.get(b"redis_mode", b"").strip() == b"sentinel":
+            raise IsSentinel(self._address, [_primary(said[name]) for name in said if name.startswith(b"master")])
 
-    def for_loops(self) -> on_loops.AbstractConnection:
-        cls, options = self._on_loops
-        options = options | {"socket_timeout": None, "socket_connect_timeout": None}
-        return cls(**options, retry=Retry(NoBackoff(), 0))  # type: ignore[no-any-return]
+    def check(self) -> list[Any]:
+        if self._error is not None:
+            raise self._error
+        return self.given
+
+
+def _primary(said: bytes) -> tuple[str, str, str]:
+    """Name, host and port of what a Sentinel says of a primary: name=mymaster,status=ok,address=10.0.0.1:6379,..."""
+    fields = dict(field.partition("=")[::2] for field in said.decode("ascii", "replace").split(","))
+    host, _, port = fields.get("address", "").rpartition(":")
+    return fields.get("name", ""), host.strip("[]"), port
+
+
+@contextmanager
+def _log_in(phases: Phases) -> Iterator[None]:
+    """Raises Refused or Unreached without the text of an answer, which may quote the password."""
+    with phases.phase("the log-in"):
+        try:
+            yield
+        except IsSentinel:
+            raise
+        except RedisError as error:
+            raise Refused(refusal(error)) from None
 
 
 class Line:
     """A connection of one event loop, made when it is first asked."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_address", "_connection", "_fastest")
 
     def __init__(self, address: Address) -> None:
+        self._address = address
         self._connection = address.for_loops()
+        self._fastest = math.inf
 
-    async def ask(self, deadline: float, *commands: Command) -> list[Any]:
+    async def ask(self, deadline: float, *commands: Command, connecting: float = CONNECT) -> list[Any]:
         """Send commands in one go and return the answers, within so many seconds. A key that is not there is None.
 
-        Raises one of FAULTS.
+        Where Redis is far away, three round trips are added to `deadline`. Making the connection may take `connecting`
+        seconds more; with none it is part of the deadline. Raises one of FAULTS, Late where an answer is not there in time.
         """
-        connection = self._connection
-        answers: list[Any] = []
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(deadline):
-                try:
-                    await connection.connect()  # type: ignore[no-untyped-call]
-                except ResponseError:
-                    raise NotConnected(_REFUSED) from None
-                await connection.send_packed_command(connection.pack_commands(commands))
-                for _ in commands:
-                    try:
-                        answers.append(await connection.read_response())
-                    except ResponseError as error:
-                        if str(error) != _ABSENT:
-                            raise
-                        answers.append(None)
+            if not self._connection.is_connected:
+                await self._connect(connecting or deadline)
+            spent = 0.0 if connecting else time.monotonic() - began
+            seconds = self._address.within(max(0.0, deadline - spent))
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._ask(commands)
+            except TimeoutError:
+                raise late(commands, seconds) from None
         except BaseException:
             await self.drop()
             raise
+
+    async def _ask(self, commands: tuple[Command, ...]) -> list[Any]:
+        sent = time.monotonic()
+        answers = await self._exchange(commands)
+        self._fastest = _faster(self._address, self._fastest, time.monotonic() - sent)
+        return answers.check()
+
+    async def _exchange(self, commands: tuple[Command, ...]) -> _Answers:
+        connection, answers = self._connection, _Answers(self._address, commands)
+        await connection.send_packed_command(connection.pack_commands(commands))
+        for _ in commands:
+            with answers.next():
+                answers.given.append(await connection.read_response())
+        if answers.asks_what_it_is:
+            await connection.send_packed_command(connection.pack_commands([_WHAT_IT_IS]))
+            answers.take(await connection.read_response())
         return answers
 
+    async def _connect(self, seconds: float) -> None:
+        phases, connection = Phases(seconds), self._connection
+        connection._reader, connection._writer = await open_stream(self._address, phases)
+        connection._parser.on_connect(connection)  # type: ignore[no-untyped-call]
+        self._fastest = math.inf
+        if commands := self._address.log_in():
+            with _log_in(phases):
+                async with asyncio.timeout(phases.left):
+                    (await self._exchange(commands)).check()
+
     async def drop(self) -> None:
+        if self._connection._writer is not None:
+            self._connection._writer.transport.abort()  # TLS would wait for the other side to agree
         await self._connection.disconnect(nowait=True)
 
 
 class Lines:
-    """The connections that the writers of one event loop share, for one call each. Closed after it unless `keeps`."""
+    """The connections that the writers of one event loop share, for one call each.
 
-    __slots__ = ("_address", "_free", "_slots", "keeps")
+    All are kept while it `keeps` them. Otherwise one is, for a few seconds after the last call: by a task, so that whatever
+    ends the event loop closes it, too.
+    """
+
+    __slots__ = ("_address", "_free", "_keeper", "_slots", "_used_at", "keeps")
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._free: list[Line] = []
         self._slots = asyncio.Semaphore(_MOST)
+        self._keeper: asyncio.Task[None] | None = None
+        self._used_at = 0.0
         self.keeps = False
 
-    async def ask(self, deadline: float, *commands: Command) -> list[Any]:
+    async def ask(self, deadline: float, *commands: Command, connecting: float = CONNECT) -> list[Any]:
         """Do what `Line.ask` does, on a connection that is free. Waiting for one counts."""
-        async with asyncio.timeout(deadline), self._slots:
+        ends = time.monotonic() + deadline
+        try:
+            async with asyncio.timeout(deadline):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise late(commands, deadline, "no connection was free for") from None
+        try:
             line = self._free.pop() if self._free else Line(self._address)
-            try:
-                answers = await line.ask(deadline, *commands)
-                self._free.append(line)
-            finally:
-                if not self.keeps:
-                    await self.close()
-            return answers
+            answers = await line.ask(max(0.01, ends - time.monotonic()), *commands, connecting=connecting)
+            await self._keep(line)
+        finally:
+            self._slots.release()
+        return answers
+
+    async def _keep(self, line: Line) -> None:
+        self._used_at = time.monotonic()
+        self._free.append(line)
+        if self.keeps or self._slots.locked():  # somebody waits for one
+            return
+        while len(self._free) > 1:
+            await self._free.pop(0).drop()
+        if self._keeper is None:
+            # Not in the context of the caller, which need not live as long.
+            self._keeper = asyncio.get_running_loop().create_task(self._tend(), context=contextvars.Context())
+
+    async def _tend(self) -> None:
+        """Close what nobody has used for a while."""
+        try:
+            while not self.keeps and (left := self._used_at + IDLE - time.monotonic()) > 0:  # noqa: ASYNC110 - each call puts it off
+                await asyncio.sleep(left)
+        finally:
+            self._keeper = None
+            if not self.keeps:
+                await self.close()
 
     async def close(self) -> None:
         """Close those that nobody uses."""
@@ -139,36 +220,62 @@ class Lines:
 class ThreadLine:
     """A connection of one thread at a time, made when it is first asked."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_address", "_connection", "_fastest")
 
     def __init__(self, address: Address) -> None:
+        self._address = address
         self._connection = address.for_threads()
+        self._fastest = math.inf
 
-    def ask(self, deadline: float, *commands: Command) -> list[Any]:
-        """Do what `Line.ask` does. Making the connection may take as long as the rest."""
-        connection = self._connection
-        answers: list[Any] = []
+    def ask(self, deadline: float, *commands: Command, connecting: float = CONNECT) -> list[Any]:
+        """Do what `Line.ask` does."""
+        began = time.monotonic()
         try:
-            connection.socket_timeout = connection.socket_connect_timeout = deadline
-            try:
-                connection.connect()
-            except ResponseError:
-                raise NotConnected(_REFUSED) from None
-            ends = time.monotonic() + deadline
-            connection.send_packed_command(connection.pack_commands(commands))
-            for _ in commands:
-                if not connection.can_read(max(0.0, ends - time.monotonic())):
-                    raise TimeoutError("no answer in time")
-                try:
-                    answers.append(connection.read_response())
-                except ResponseError as error:
-                    if str(error) != _ABSENT:
-                        raise
-                    answers.append(None)
+            if self._connection._sock is None:
+                self._connect(connecting or deadline)
+            spent = 0.0 if connecting else time.monotonic() - began
+            sent = time.monotonic()
+            answers = self._exchange(commands, self._address.within(max(0.0, deadline - spent)))
+            self._fastest = _faster(self._address, self._fastest, time.monotonic() - sent)
+            return answers.check()
         except BaseException:
             self.drop()
             raise
+
+    def _exchange(self, commands: tuple[Command, ...], seconds: float) -> _Answers:
+        connection, answers = self._connection, _Answers(self._address, commands)
+        ends = time.monotonic() + seconds
+        connection.send_packed_command(connection.pack_commands(commands))
+        for command in commands:
+            with answers.next():
+                answers.given.append(self._read(command, ends, seconds))
+        if answers.asks_what_it_is:
+            connection.send_packed_command(connection.pack_commands([_WHAT_IT_IS]))
+            answers.take(self._read(_WHAT_IT_IS, ends, seconds))
         return answers
+
+    def _read(self, command: Command, ends: float, seconds: float) -> Any:
+        if not self._connection.can_read(max(0.0, ends - time.monotonic())):
+            raise late((command,), seconds)
+        return self._connection.read_response()
+
+    def _connect(self, seconds: float) -> None:
+        phases, connection = Phases(seconds), self._connection
+        connection.socket_timeout = connection.socket_connect_timeout = seconds
+        connection._sock = open_socket(self._address, phases)
+        connection._sock.settimeout(seconds)
+        connection._parser.on_connect(connection)
+        self._fastest = math.inf
+        if commands := self._address.log_in():
+            with _log_in(phases):
+                self._exchange(commands, phases.left).check()
 
     def drop(self) -> None:
         self._connection.disconnect()
+
+
+def _faster(address: Address, fastest: float, took: float) -> float:
+    """The round trip of a connection: what its fastest answer took. The newest one to learn it tells the others."""
+    if took < fastest:
+        address.distance = took
+    return min(fastest, took)

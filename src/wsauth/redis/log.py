@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+from wsauth.redis.address import Address
 from wsauth.redis.commands import Commands
-from wsauth.redis.line import Address
 from wsauth.redis.process import Process, clock
 from wsauth.redis.publication import in_a_thread, on_a_loop, publication
 from wsauth.redis.reader import Reader

@@ -12,8 +12,10 @@ import time
 import weakref
 from typing import TYPE_CHECKING, ClassVar
 
+from wsauth.redis.address import Address, Command
 from wsauth.redis.commands import Commands
-from wsauth.redis.line import Address, Command, ThreadLine
+from wsauth.redis.faults import explain
+from wsauth.redis.line import ThreadLine
 from wsauth.redis.signing import Keyring
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("wsauth")
 
 _SELDOM = 60.0  # seconds between two lines of the same kind in the log
+_KINDS = 100  # that are told apart: what a hostile Redis answers must not make more
 _AWAY = 5.0  # seconds for which nobody waits for Redis again, once somebody has waited in vain
 
 
@@ -52,17 +55,22 @@ class Process:
         self.forged = 0
         self.has_asked_of_eviction = False
         self._lines: list[ThreadLine] = []
-        self._said: dict[str, float] = {}
+        self._said: dict[str, _Said] = {}
         self._away_until = -math.inf
         self.readers: dict[asyncio.AbstractEventLoop, Reader] = {}
 
     def post(self, record: Record) -> bool:
         """Put a record into the outbox. Returns whether a reader goes on with it; otherwise it is not put there."""
         self.outbox[record.id] = (time.monotonic(), record)  # first, for no reader ends while there is something in it
-        if any(reader.is_running for reader in list(self.readers.values())):
+        if self.is_followed:
             return True
         self.outbox.pop(record.id, None)
         return False
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a reader of this process goes on with what is left undone."""
+        return any(reader.is_running for reader in list(self.readers.values()))
 
     @staticmethod
     def start_all_over() -> None:
@@ -101,11 +109,24 @@ class Process:
         self.records.offset = min(max(self.records.offset, least), least + took)
 
     def say(self, level: int, kind: str, text: str, *values: object, trace: bool = False) -> None:
-        """Write a line into the log of the application, but seldom twice of one kind."""
+        """Write a line into the log of the application, but seldom twice of one kind: a new kind is said at once."""
+        said = self._said.setdefault(kind if len(self._said) < _KINDS else "other", _Said())
         now = time.monotonic()
-        if now - self._said.get(kind, -math.inf) >= _SELDOM:
-            self._said[kind] = now
-            logger.log(level, text, *values, exc_info=trace)
+        if now - said.at < _SELDOM:
+            said.left_out += 1
+            return
+        if said.left_out:
+            text, values = (
+                text + " (and %d times more in the last %d s)",
+                (*values, said.left_out, round(now - said.at)),
+            )
+        said.at, said.left_out = now, 0
+        logger.log(level, text, *values, exc_info=trace)
+
+    def say_fault(self, level: int, where: str, fault: object) -> None:
+        """Say what is wrong with Redis, each cause for itself. `where` says in words of ours what comes of it."""
+        kind, text = explain(fault, self.address)
+        self.say(level, f"{where} {kind}", f"Redis at %r: %s{where}", self.address, text)
 
     def line(self) -> ThreadLine:
         """A connection for the calling thread alone. Give it back with `keep`, unless something went wrong on it."""
@@ -122,6 +143,16 @@ class Process:
 
 
 _KEPT = 4  # connections
+
+
+class _Said:
+    """When a kind of line was written last, and how many were left out since."""
+
+    __slots__ = ("at", "left_out")
+
+    def __init__(self) -> None:
+        self.at = -math.inf
+        self.left_out = 0
 
 
 def clock() -> float:

@@ -14,8 +14,9 @@ import math
 import random
 import time
 
+from wsauth.redis.faults import FAULTS
 from wsauth.redis.follower import Follower
-from wsauth.redis.line import FAULTS, Lines
+from wsauth.redis.line import Lines
 from wsauth.redis.process import Process
 
 LINGER = 10.0  # seconds that a reader outlives the last connection and the last handshake
@@ -82,13 +83,12 @@ class Reader:
                 waits = True
             except FAULTS as fault:
                 waits = False
-                self._process.say(
-                    logging.WARNING, "fault", "Redis at %r: %s: %s", self._process.address, type(fault).__name__, fault
-                )
+                self._process.say_fault(logging.WARNING, "", fault)
                 await asyncio.sleep(random.uniform(*BACKOFF))  # noqa: S311 - no secret
-            except Exception:
+            except Exception as error:
                 waits = False
-                self._process.say(logging.ERROR, "failure", "the reader of the revocation log failed", trace=True)
+                kind = f"failure: {type(error).__name__}"
+                self._process.say(logging.ERROR, kind, "the reader of the revocation log failed", trace=True)
                 self._follower.start_over("its reader failed")
                 await self._follower.line.drop()
                 await asyncio.sleep(FAILED)
