@@ -23,7 +23,7 @@ class RedisServer:
     def __init__(self, *options: str) -> None:
         self.options = options
         self.directory = Path(tempfile.mkdtemp(prefix="wsauth-redis-"))
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,7 +102,7 @@ class RedisServer:
             return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

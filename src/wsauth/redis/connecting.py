@@ -39,9 +39,7 @@ class Phases:
         self._entered = time.monotonic()
         try:
             yield
-        except TimeoutError as error:
-            if isinstance(error, Late):
-                raise
+        except TimeoutError:
             raise Late(name, f"{self} {name} was not done", self._seconds) from None
         except OSError as error:
             raise Unreached(name, error, str(self)) from error
