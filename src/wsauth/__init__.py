@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wsauth.revocation.blind import Blind
     from wsauth.revocation.connections import Connections
     from wsauth.revocation.log import MemoryLog, Receipt, RevocationLog, RevocationNotRecorded
+    from wsauth.verifiers.mapped import Mapped
 
 __version__ = "0.1.0"
 
@@ -51,6 +52,7 @@ _HOMES = {
     "revocation.blind": ("Blind",),
     "revocation.connections": ("Connections",),
     "revocation.log": ("MemoryLog", "Receipt", "RevocationLog", "RevocationNotRecorded"),
+    "verifiers.mapped": ("Mapped",),
 }
 _HOME = {name: f"wsauth.{home}" for home, names in _HOMES.items() for name in names}
 
@@ -73,6 +75,7 @@ __all__ = [
     "Header",
     "Identity",
     "InvalidCredentials",
+    "Mapped",
     "MemoryLog",
     "Origins",
     "Policy",

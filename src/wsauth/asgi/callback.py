@@ -6,7 +6,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -59,26 +58,10 @@ class Callback:
             logger.error("Policy.recheck raised %s", type(error).__name__)
             return VerifierUnavailable(f"Policy.recheck raised {type(error).__name__}")
         if isinstance(answer, Identity):
-            return answer if answer is identity else _completed(answer, identity)
+            return answer if answer is identity else answer.completed(identity)  # verifiers look at it later
         if answer is not None:
             logger.error("Policy.recheck answered a %s, and only an Identity goes on", type(answer).__name__)
         return InvalidCredentials("Policy.recheck answered no identity", Reason.REVOKED)
-
-
-def _completed(answer: Identity, before: Identity) -> Identity:
-    """Whatever the answer leaves out stays as it was: the verifiers look at it when they are asked again."""
-    return replace(
-        answer,
-        user=before.user if answer.user is None else answer.user,
-        issued_at=before.issued_at if answer.issued_at is None else answer.issued_at,
-        expires_at=before.expires_at if answer.expires_at is None else answer.expires_at,
-        session_id=answer.session_id or before.session_id,
-        token_id=answer.token_id or before.token_id,
-        key_id=answer.key_id or before.key_id,
-        labels={**before.labels, **answer.labels},
-        claims={**before.claims, **answer.claims},
-        scope={**before.scope, **answer.scope},
-    )
 
 
 _lock = threading.Lock()

@@ -36,6 +36,8 @@ class Identity:
     labels: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     scope: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    proven_subject: str = field(default="", repr=False)
+    found: Identity | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str):
@@ -43,9 +45,8 @@ class Identity:
         for name, text in (("session_id", self.session_id), ("token_id", self.token_id), ("key_id", self.key_id)):
             if text is not None and not isinstance(text, str):
                 raise TypeError(f"Identity.{name} must be a str or None, not {type(text).__name__}: write str(...)")
-        for name, when in (("issued_at", self.issued_at), ("expires_at", self.expires_at)):
-            if when is not None:
-                _require_time(name, when)
+        _require_time("issued_at", self.issued_at)
+        _require_time("expires_at", self.expires_at)
         for name, value in (("claims", self.claims), ("scope", self.scope), ("labels", self.labels)):
             if not isinstance(value, _MAPPINGS):
                 raise TypeError(f"Identity.{name} must be a mapping, not {type(value).__name__}: write a dict")
@@ -53,6 +54,7 @@ class Identity:
             raise TypeError('Identity.labels must hold texts by name: write labels={"device": "phone"}')
         if self.scopes or type(self.scopes) is not frozenset:
             object.__setattr__(self, "scopes", _names(self.scopes))
+        object.__setattr__(self, "proven_subject", self.proven_subject or self.subject)
 
     def under(self, scheme: str) -> Identity:
         """Return this identity as one that a scheme of that name has proved."""
@@ -63,6 +65,24 @@ class Identity:
             object.__setattr__(named, name, getattr(self, name))
         object.__setattr__(named, "scheme", scheme)
         return named
+
+    def completed(self, before: Identity) -> Identity:
+        """Return this identity with what it leaves out as it was `before`. Another subject's user is left out."""
+        stays = self.user is None and self.subject == before.subject
+        return replace(
+            self,
+            user=before.user if stays else self.user,
+            issued_at=before.issued_at if self.issued_at is None else self.issued_at,
+            expires_at=before.expires_at if self.expires_at is None else self.expires_at,
+            session_id=self.session_id or before.session_id,
+            token_id=self.token_id or before.token_id,
+            key_id=self.key_id or before.key_id,
+            labels={**before.labels, **self.labels},
+            claims={**before.claims, **self.claims},
+            scope={**before.scope, **self.scope},
+            proven_subject=self.proven_subject if self.acts_as_another else before.proven_subject,
+            found=self.found or before.found,
+        )
 
     @classmethod
     def anonymous(cls, user: Any = None, scope: Mapping[str, Any] | None = None) -> Identity:
@@ -78,6 +98,11 @@ class Identity:
         return not self.subject
 
     @property
+    def acts_as_another(self) -> bool:
+        """Whether the credential named another subject than the one that the connection belongs to."""
+        return self.subject != self.proven_subject
+
+    @property
     def display_name(self) -> str:
         return self.subject
 
@@ -86,6 +111,8 @@ _FIELDS = tuple(field.name for field in fields(Identity))
 
 
 def _require_time(name: str, value: object) -> None:
+    if value is None:
+        return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"Identity.{name} must be POSIX seconds, not {type(value).__name__}: write when.timestamp()")
     if value != value:  # NaN compares as neither past nor future

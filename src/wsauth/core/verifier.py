@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, Union, runtime_checkable
 
 from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
+from wsauth.core.hidden import check_nothing_is_hidden
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -64,7 +65,7 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
     """Return a verifier for an object with `verify` or an async function of the credentials.
 
     Raises ConfigurationError for a plain function: it would block the event loop, or return a coroutine that nobody
-    awaits.
+    awaits; and for one that holds another verifier and hides that it can be asked again.
     """
     if inspect.isclass(candidate):
         raise ConfigurationError(f"{where}: {candidate.__name__} is a class; write {candidate.__name__}(...)")
@@ -73,12 +74,19 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
         require_async(verify, f"{where}: {type(candidate).__name__}.verify", ("credentials", "handshake"))
         if (recheck := getattr(candidate, "recheck", None)) is not None:
             require_async(recheck, f"{where}: {type(candidate).__name__}.recheck", ("identities",))
+        check_nothing_is_hidden(candidate, where)
         return candidate  # type: ignore[return-value]
     if not callable(candidate):  # which may be a key: its type says enough
         raise ConfigurationError(
             f"{where}: a {type(candidate).__name__} is no verifier; write JWTVerifier(...) or an async function"
         )
     require_async(candidate, where, ("credentials",))
+    if unread := [name for name in ("recheck", "stateful", "framework") if hasattr(candidate, name)]:
+        raise ConfigurationError(
+            f"{where}: {type(candidate).__name__} is called as a function, and its {' and '.join(unread)} would not be"
+            " read; write `async def verify(self, credentials, handshake)` instead of `__call__`"
+        )
+    check_nothing_is_hidden(candidate, where)
     return _Function(candidate)
 
 

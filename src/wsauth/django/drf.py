@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.django.database import ask, digest
-from wsauth.django.lookups import Fresh, rows_in
-from wsauth.django.places import Place, by_place, place_of_users
+from wsauth.django.lookups import Fresh, rows_in, subject_of
+from wsauth.django.places import Place, place_of_users
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
+from wsauth.django.users import rechecked
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -42,10 +43,10 @@ class DRFTokenVerifier:
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Look the tokens up again, by their users: no key is kept. Raises VerifierUnavailable."""
-        return await by_place(identities, self._recheck)
+        return await rechecked(identities, self._recheck)
 
     async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
-        users = await ask(_users, {identity.subject for identity in identities}, place)
+        users = await ask(_users, set(map(subject_of, identities)), place)
         fresh = Fresh()
         return [fresh.identity(identity, users.get(identity.token_id), UNKNOWN_TOKEN) for identity in identities]
 

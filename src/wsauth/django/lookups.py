@@ -103,9 +103,22 @@ class Fresh:
         return user
 
     def identity(self, identity: Identity, user: Any, unknown: str = UNKNOWN_USER, **changes: Any) -> Finding:
-        """Return the identity with the user as he is now; why it holds no longer where there is none, or another one."""
+        """Return the identity with its user as he is now; why it holds no longer where there is none, or another one.
+
+        Who acts as another keeps that user: `users.rechecked` looks at him.
+        """
         if user is None:
             return InvalidCredentials(unknown, Reason.REVOKED)
-        if str(user.pk) != identity.subject:
+        if str(user.pk) != subject_of(identity):
             return InvalidCredentials("the credential is another user's now", Reason.REVOKED)
+        if identity.subject != subject_of(identity):
+            return replace(identity, **changes)
         return replace(identity, user=self.own(user), **changes)
+
+
+def subject_of(identity: Identity) -> str:
+    """Return whom a verifier proved, where a subclass of it has made another subject of him since.
+
+    What a `Mapped` inside of it did came before.
+    """
+    return identity.subject if identity.found is not None else identity.proven_subject

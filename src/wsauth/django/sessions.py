@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -19,9 +19,10 @@ from wsauth.django import engines
 from wsauth.django.database import ask, digest
 from wsauth.django.logins import users_of
 from wsauth.django.lookups import Fresh
-from wsauth.django.places import ANYWHERE, Place, by_place
+from wsauth.django.places import ANYWHERE, Place
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
+from wsauth.django.users import rechecked
 from wsauth.verifiers.recheck import failed
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SessionVerifier:
 
         An anonymous identity stays as it is: it proved nothing that could end. Raises VerifierUnavailable.
         """
-        return await by_place(identities, self._recheck)
+        return await rechecked(identities, self._recheck)
 
     async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
         keys = [_key(identity) for identity in identities]
@@ -114,6 +115,13 @@ class _Found(NamedTuple):
     session: Any
     expires_at: float | None
     user: Any
+
+
+class _Proved(NamedTuple):
+    """Whom a session named when it was verified, and its end then, whatever a subclass has made of that."""
+
+    subject: str
+    expires_at: float | None
 
 
 def identify_many(keys: Sequence[str], place: Place = ANYWHERE) -> list[Identity | Exception | None]:
@@ -139,9 +147,12 @@ def _identity(found: _Found) -> Identity:
     if found.user is None:
         from django.contrib.auth.models import AnonymousUser
 
+        found.session.wsauth_proved = _Proved("", None)
         return Identity.anonymous(user=AnonymousUser(), scope={"session": found.session})
+    subject = str(found.user.pk)
+    found.session.wsauth_proved = _Proved(subject, found.expires_at)
     return Identity(
-        subject=str(found.user.pk),
+        subject=subject,
         user=found.user,
         session_id=session_id(found.session.session_key),
         expires_at=found.expires_at,
@@ -162,5 +173,18 @@ def _as_of_now(identity: Identity, found: _Found | Exception | None, fresh: Fres
     if found is None:
         expired = identity.expires_at is not None and identity.expires_at <= now
         return InvalidCredentials("the session has ended", Reason.EXPIRED if expired else Reason.REVOKED)
-    logged_out = "nobody is logged in to the session any more"
-    return fresh.identity(identity, found.user, logged_out, expires_at=found.expires_at)
+    session = identity.scope["session"]
+    proved = getattr(session, "wsauth_proved", _Proved(identity.proven_subject, identity.expires_at))
+    if not proved.subject and found.user is None:
+        return identity  # nobody was logged in to the session, and a subclass has made somebody of its visitor
+    if identity.proven_subject != proved.subject:
+        identity = replace(identity, proven_subject=proved.subject)
+    expires_at = _end(identity, proved, found)
+    session.wsauth_proved = _Proved(proved.subject, found.expires_at)
+    return fresh.identity(identity, found.user, "nobody is logged in to the session any more", expires_at=expires_at)
+
+
+def _end(identity: Identity, proved: _Proved, found: _Found) -> float | None:
+    """The end of the session as it is now; the identity's own, where a subclass has set an earlier one."""
+    own = None if identity.expires_at == proved.expires_at else identity.expires_at
+    return min((end for end in (own, found.expires_at) if end is not None), default=None)

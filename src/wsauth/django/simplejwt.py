@@ -16,9 +16,9 @@ from wsauth.core.reasons import Reason
 from wsauth.django import simplejwt_key
 from wsauth.django.database import NO_SUCH_ROW, ask
 from wsauth.django.lookups import Fresh, by_text, rows_in
-from wsauth.django.places import Place, by_place
+from wsauth.django.places import Place
 from wsauth.django.scope import DjangoScope
-from wsauth.django.users import is_exactly, text_of
+from wsauth.django.users import is_exactly, rechecked, text_of
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact
 
@@ -57,7 +57,7 @@ class SimpleJWTVerifier:
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Look the users up again, and the blacklist where it counts: one query each. Raises VerifierUnavailable."""
-        return await by_place(identities, self._recheck)
+        return await rechecked(identities, self._recheck)
 
     async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
         users = await ask(_users_of, [identity.claims for identity in identities], place)

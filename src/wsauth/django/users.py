@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,9 +10,10 @@ from django.conf import settings
 
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.identity import Identity
+from wsauth.core.reasons import Reason
 from wsauth.core.verifier import Finding, Verifier, VerifierFunction, as_verifier
 from wsauth.django.database import NO_SUCH_ROW, ask
-from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, rows_in
+from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, rows_in, subject_of
 from wsauth.django.places import Place, by_place, place_of_users
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
@@ -63,7 +64,11 @@ class UserVerifier:
         user = await self._together.ask(identity.subject)
         if user is None:
             raise InvalidCredentials(UNKNOWN_USER)
-        return replace(identity, user=user, subject=str(user.pk))
+        subject = str(user.pk)
+        mapped = identity.found is not None and identity.acts_as_another
+        return replace(
+            identity, user=user, subject=subject, proven_subject=identity.proven_subject if mapped else subject
+        )
 
     def _users(self, subjects: Sequence[str], place: Place) -> list[Any]:
         """Return for each subject its active user, for none but that handshake; None where there is none."""
@@ -72,29 +77,80 @@ class UserVerifier:
 
     async def recheck(self, identities: Sequence[Identity]) -> list[Finding]:
         """Let `inner` look again, if it can, and then look the users up again in one query. Raises VerifierUnavailable."""
-        return await by_place(identities, self._recheck)
+        return await rechecked(identities, self._recheck)
 
     async def _recheck(self, identities: Sequence[Identity], place: Place) -> list[Finding]:
-        proven = await self._recheck_inner([self._as_proven(identity) for identity in identities])
-        names = {found.subject for found in proven if isinstance(found, Identity) and found.is_authenticated}
-        users = await ask(active_users, self.field, names, place)
+        names = await self._names(identities, place)
+        proven = await self._recheck_inner(list(map(_named, identities, names)))
+        asked = {found.subject for found in proven if isinstance(found, Identity) and found.is_authenticated}
+        users = await ask(active_users, self.field, asked, place)
         fresh = Fresh()
         return [
-            fresh.identity(replace(found, subject=identity.subject), users.get(found.subject))
+            fresh.identity(_again(found, identity), users.get(found.subject))
             if isinstance(found, Identity) and identity.is_authenticated
             else found
             for identity, found in zip(identities, proven, strict=True)
         ]
 
-    def _as_proven(self, identity: Identity) -> Identity:
-        """The identity with the subject that `inner` gave it: that text was exactly the field of its user."""
-        if self.field == "pk" or identity.is_anonymous:
-            return identity
-        return replace(identity, subject=str(getattr(identity.user, self.field, "")))
+    async def _names(self, identities: Sequence[Identity], place: Place) -> list[str]:
+        """Return the subjects that `inner` gave the identities: that text was exactly the field of the user."""
+        if self.field == "pk":
+            return list(map(subject_of, identities))
+        acting = {subject_of(identity) for identity in identities if identity.subject != subject_of(identity)}
+        users = await ask(active_users, "pk", acting, place) if acting else {}
+        return [str(getattr(users.get(subject_of(identity), identity.user), self.field, "")) for identity in identities]
 
     async def _recheck_inner(self, identities: Sequence[Identity]) -> Sequence[Finding]:
         recheck = getattr(self._inner, "recheck", None)
         return identities if recheck is None else await recheck(identities)
+
+
+def _named(identity: Identity, name: str) -> Identity:
+    """Return the identity as `inner` gave it, by name; the rest of it is as it stands now."""
+    if identity.is_anonymous or identity.subject == name:
+        return identity
+    proven = identity.proven_subject if identity.found is not None else name
+    return replace(identity, subject=name, proven_subject=proven)
+
+
+def _again(found: Identity, identity: Identity) -> Identity:
+    return replace(found, subject=identity.subject, proven_subject=identity.proven_subject, user=identity.user)
+
+
+async def rechecked(
+    identities: Sequence[Identity], recheck: Callable[[Sequence[Identity], Place], Awaitable[Sequence[Finding]]]
+) -> list[Finding]:
+    """Re-check identities where each came from, and then those users whom a subclass of the verifier put in.
+
+    He may be another than the one whom the credential names (impersonation). Raises VerifierUnavailable.
+    """
+    findings = await by_place(identities, recheck)
+    others = [n for n, found in enumerate(findings) if _is_put_in(found, identities[n])]
+    if others:
+        judged = await by_place([findings[n] for n in others], _users_now)  # type: ignore[misc]  # all are identities
+        for n, finding in zip(others, judged, strict=True):
+            findings[n] = finding
+    return findings
+
+
+def _is_put_in(found: Finding, identity: Identity) -> bool:
+    """Whether the user is one of Django's whom the re-check has not read."""
+    if not isinstance(found, Identity) or found.is_anonymous or found.user is not identity.user:
+        return False
+    from django.contrib.auth import get_user_model
+
+    return isinstance(found.user, get_user_model()) and str(found.user.pk) == found.subject
+
+
+async def _users_now(identities: Sequence[Identity], place: Place) -> list[Finding]:
+    users = await ask(active_users, "pk", {identity.subject for identity in identities}, place)
+    fresh = Fresh()
+    return [
+        InvalidCredentials(UNKNOWN_USER, Reason.REVOKED)
+        if (user := users.get(identity.subject)) is None
+        else replace(identity, user=fresh.own(user))
+        for identity in identities
+    ]
 
 
 async def load_user(claims: Mapping[str, Any]) -> Any:

@@ -48,8 +48,10 @@ def match_of(whom: Mapping[str, object]) -> Match:
 
 
 def keys_of(identity: Identity) -> tuple[Key, ...]:
-    """Return every key by which a revocation can find this identity."""
+    """Return every key by which a revocation can find this identity. Who acts as another bears both subjects."""
     named = tuple((kind, value) for kind in KINDS if (value := getattr(identity, kind)))
+    if identity.acts_as_another and identity.proven_subject:
+        named = (*named, ("subject", identity.proven_subject))
     return (
         (*named, *(label for label in identity.labels.items() if label[0] not in KINDS)) if identity.labels else named
     )
