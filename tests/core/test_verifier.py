@@ -103,6 +103,15 @@ def test_anything_else_says_what_to_write(candidate: Any, found: str, advice: st
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("framework", [Whole, "django", object()])
+def test_a_framework_that_is_none_says_what_to_write(framework: Any):
+    """A class in the place of an instance would fail at each handshake."""
+    verifier = Whole()
+    verifier.framework = framework  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=r"here: Whole\.framework is .* write framework = DjangoScope\(\)"):
+        as_verifier(verifier, "here")
+
+
 def test_an_async_generator_is_no_async_function():
     """Calling it gives nothing that can be awaited."""
 

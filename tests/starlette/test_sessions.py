@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from itsdangerous import TimestampSigner
@@ -209,3 +210,60 @@ def test_a_short_secret_is_refused_and_not_shown():
     with pytest.raises(ConfigurationError) as refused:
         SessionVerifier("hunter2")
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("subject", [["user", "id"], ("user_id",), b"user_id", None, "", 5, {"user": "id"}])
+def test_a_subject_that_is_no_key_is_refused_when_it_is_written(subject):
+    """Looking it up would fail for every client."""
+    with pytest.raises(ConfigurationError, match=r'SessionVerifier\(subject=.*write .*subject="user_id"'):
+        SessionVerifier(SECRET, subject=subject)
+
+
+@pytest.mark.parametrize("max_age", ["3600", True, 0, -1, 1.5, [60]])
+def test_a_max_age_that_is_no_number_of_seconds_is_refused(max_age):
+    """It would be compared with at each handshake."""
+    with pytest.raises(ConfigurationError, match=r"SessionVerifier\(max_age=.*write seconds"):
+        SessionVerifier(SECRET, max_age=max_age)
+
+
+@pytest.mark.parametrize("user", [{"is_active": False}, {"disabled": True}, False, {}])
+async def test_an_inactive_user_is_refused_whatever_stands_for_him(user):
+    """A dict of the database as well as an object."""
+
+    async def load_user(session):
+        return user
+
+    with pytest.raises(InvalidCredentials):
+        await verify(cookie({"user_id": 7}), SessionVerifier(SECRET, load_user=load_user))
+
+
+async def test_a_user_who_is_deactivated_ends_at_the_next_look():
+    """The cookie stays good, and the user is loaded again for each re-check; nobody is asked without `load_user`."""
+
+    async def load_user(session):
+        return users[session["user_id"]]
+
+    users = {7: {"is_active": True}}
+    verifier = SessionVerifier(SECRET, load_user=load_user)
+    identity = await verify(cookie({"user_id": 7}), verifier)
+    assert await verifier.recheck([identity]) == [identity]
+    users[7] = {"is_active": False}
+    (found,) = await verifier.recheck([identity])
+    assert found.reason is Reason.REVOKED
+    assert not hasattr(SessionVerifier(SECRET), "recheck")
+
+
+async def test_who_acts_as_another_keeps_him():
+    """A subclass that puts in another user is not undone by the re-check of whose session it is."""
+
+    class Impersonating(SessionVerifier):
+        async def verify(self, credentials, handshake):
+            return replace(await super().verify(credentials, handshake), subject="8", user="bob")
+
+    async def load_user(session):
+        return "alice"
+
+    verifier = Impersonating(SECRET, load_user=load_user)
+    identity = await verify(cookie({"user_id": 7}), verifier)
+    assert await verifier.recheck([identity]) == [identity]
+    assert (identity.subject, identity.user) == ("8", "bob")

@@ -11,6 +11,7 @@ from fakes import Store, knocked, knocking, named, opened, turns
 
 from wsauth import ConfigurationError, Credentials, Handshake, Identity, InvalidCredentials, Mapped, Policy, Reason
 from wsauth.core.errors import VerifierUnavailable
+from wsauth.starlette.sessions import SessionScope
 from wsauth.verifiers import mapped as module
 
 ANYWHERE = Handshake("/")
@@ -186,6 +187,21 @@ async def test_what_cannot_be_asked_inside_is_asked_about_outside():
     assert isinstance((await judged(verifier, identity))[0], InvalidCredentials)
 
 
+async def test_an_inactive_user_whom_the_change_puts_in_is_refused():
+    """At the handshake and at the next re-check."""
+
+    async def change(identity: Identity) -> Identity:
+        return replace(identity, user={"name": identity.subject, "is_active": identity.subject not in gone})
+
+    gone: set[str] = set()
+    verifier = Mapped(Store(root=None), change)
+    identity = await proved(verifier)
+    gone.add("root")
+    assert isinstance((await judged(verifier, identity))[0], InvalidCredentials)
+    with pytest.raises(InvalidCredentials, match="inactive"):
+        await proved(verifier)
+
+
 async def test_nobody_and_anonymous_are_not_changed():
     """There is no identity to change."""
 
@@ -200,13 +216,15 @@ async def test_nobody_and_anonymous_are_not_changed():
 def test_what_the_inner_verifier_is_holds_for_the_whole():
     """Stateful, with its format and its framework, unless another framework is named."""
 
+    own, another = SessionScope(), SessionScope()
+
     class Inner(Store):
         bearer_format = "JWT"
-        framework: Any = "its own"
+        framework = own
 
     verifier = Mapped(Inner(), unchanged)
-    assert (verifier.stateful, verifier.bearer_format, verifier.framework) == (True, "JWT", "its own")
-    assert Mapped(Inner(), unchanged, framework="another").framework == "another"  # type: ignore[arg-type]
+    assert (verifier.stateful, verifier.bearer_format, verifier.framework) == (True, "JWT", own)
+    assert Mapped(Inner(), unchanged, framework=another).framework is another
     assert not Mapped(unchanged, unchanged).stateful  # type: ignore[arg-type]
 
 

@@ -74,6 +74,7 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
         require_async(verify, f"{where}: {type(candidate).__name__}.verify", ("credentials", "handshake"))
         if (recheck := getattr(candidate, "recheck", None)) is not None:
             require_async(recheck, f"{where}: {type(candidate).__name__}.recheck", ("identities",))
+        _check_framework(candidate, where)
         check_nothing_is_hidden(candidate, where)
         return candidate  # type: ignore[return-value]
     if not callable(candidate):  # which may be a key: its type says enough
@@ -88,6 +89,15 @@ def as_verifier(candidate: Verifier | VerifierFunction, where: str) -> Verifier:
         )
     check_nothing_is_hidden(candidate, where)
     return _Function(candidate)
+
+
+def _check_framework(verifier: Any, where: str) -> None:
+    framework = getattr(verifier, "framework", None)
+    if framework is not None and (isinstance(framework, type) or not callable(getattr(framework, "entries", None))):
+        found = framework.__name__ if isinstance(framework, type) else type(framework).__name__
+        raise ConfigurationError(
+            f"{where}: {type(verifier).__name__}.framework is {found}; write framework = DjangoScope(), with brackets"
+        )
 
 
 def require_async(function: Callable[..., Any], where: str, arguments: tuple[str, ...] | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from wsauth.core.active import is_active
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.django.database import ask, digest
@@ -69,7 +70,7 @@ def _identify(keys: Sequence[str], place: Place) -> list[Identity | None]:
 
 
 def _identity(token: Any, fresh: Fresh) -> Identity | None:
-    if token is None or not token.user.is_active:
+    if token is None or not is_active(token.user):
         return None
     return Identity(
         subject=str(token.user.pk),
@@ -84,4 +85,4 @@ def _users(subjects: Collection[str], place: Place) -> dict[str | None, Any]:
     from rest_framework.authtoken.models import Token
 
     tokens = rows_in(Token.objects.select_related("user"), "user", subjects, place[1])
-    return {digest(token.key): token.user for token in tokens if token.user.is_active}
+    return {digest(token.key): token.user for token in tokens if is_active(token.user)}

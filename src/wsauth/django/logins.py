@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from wsauth.core.active import is_active
 from wsauth.core.errors import InvalidCredentials
 from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, each, rows_in
 from wsauth.django.places import Place, place_of_users
@@ -87,7 +88,7 @@ def _login(session: Any, backend_of: Callable[[str], Any], primary_key: Any) -> 
 
 
 def _checked(session: Any, user: Any) -> Any:
-    if user is None or not getattr(user, "is_active", True):
+    if user is None or not is_active(user):
         raise InvalidCredentials(UNKNOWN_USER)
     if hasattr(user, "get_session_auth_hash"):
         _check_hash(session, user)

@@ -87,7 +87,9 @@ def TokenAuthMiddleware(
     connections: Connections | None = None,
 ) -> ASGIApp:
     """A token of Django REST framework in the query, `?token=…`. http scopes pass."""
-    policy = _policy([_token(Query(name), verifier or DRFTokenVerifier())], anonymous, origins, connections)
+    policy = _policy(
+        [_token(Query(name), DRFTokenVerifier() if verifier is None else verifier)], anonymous, origins, connections
+    )
     return _Stack(inner, policy, http=inner)
 
 
@@ -102,7 +104,7 @@ def TokenOrSessionAuthMiddlewareStack(
     connections: Connections | None = None,
 ) -> ASGIApp:
     """A JWT in the query, else a JWT in a cookie, else the session. The first that is present decides alone."""
-    jwt = verifier or ProjectJWT()
+    jwt = ProjectJWT() if verifier is None else verifier
     schemes = [_token(Query(name), jwt), _token(Cookie(cookie), jwt), _session()]
     return _Stack(inner, _policy(schemes, anonymous, origins, connections), http=_channels(inner))
 
@@ -180,7 +182,7 @@ def _session() -> SecurityScheme:
 
 def _token(location: Query | Cookie, verifier: AnyVerifier | None) -> SecurityScheme:
     name = "queryToken" if isinstance(location, Query) else "cookieToken"
-    return SecurityScheme(name, location, verifier or ProjectJWT())
+    return SecurityScheme(name, location, ProjectJWT() if verifier is None else verifier)
 
 
 def _channels(inner: ASGIApp) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 
+from wsauth.core.active import is_active
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
@@ -39,7 +40,7 @@ class UserVerifier:
     framework: ClassVar[DjangoScope] = DjangoScope()
 
     def __init__(self, inner: Verifier | VerifierFunction, field: str = "pk") -> None:
-        if not field.isidentifier() or "__" in field:
+        if not isinstance(field, str) or not field.isidentifier() or "__" in field:
             raise ConfigurationError(f"UserVerifier(field={field!r}): write the name of a field of your user model")
         self._inner = as_verifier(inner, "UserVerifier")
         self.field = field
@@ -199,4 +200,4 @@ def active_users(field: str, subjects: Collection[str], place: Place) -> dict[st
 
 def is_exactly(user: Any, field: str, subject: str) -> bool:
     """Whether the user is active and bears that very name: collations and number fields also match other spellings."""
-    return str(getattr(user, field)) == subject and bool(getattr(user, "is_active", True))
+    return str(getattr(user, field)) == subject and is_active(user)

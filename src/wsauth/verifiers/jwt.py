@@ -6,21 +6,19 @@ joserfc library), the claims (`claims`). What a token says is believed only afte
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
+from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.verifier import Finding, require_async
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact, keys
 from wsauth.verifiers.jwks import JWKS
 from wsauth.verifiers.keys import key_id
-from wsauth.verifiers.recheck import failed
+from wsauth.verifiers.loading import LoadUser, load, load_again
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from wsauth.verifiers.material import KeyLike
 
 __all__ = ["JWKS", "JWTVerifier", "key_id"]
-
-LoadUser = Callable[[Mapping[str, Any]], Awaitable[Any]]
-AT_ONCE = 10  # calls of load_user in a re-check
 
 
 class JWTVerifier:
@@ -54,8 +49,9 @@ class JWTVerifier:
     `token_type="websocket"`, must be named by the token; several, as in `("access", "service")`, are alternatives.
 
     `load_user` is an async function of the claims that returns the application's user, or None for an unknown one.
-    A user with a false `is_active` is refused, and so is one who is gone when a re-check loads him again. `subject_claim`
-    names the claim that identifies the user; another one than `sub`, such as simplejwt's `user_id`, may be an integer.
+    A user of whom something says that he is inactive (a false `is_active`, a true `disabled`, as an attribute, a key or a
+    method: see `wsauth.core.active`) is refused, also when a re-check loads him again. `subject_claim` names the claim
+    that identifies the user; another one than `sub`, such as simplejwt's `user_id`, may be an integer.
 
     Raises InvalidCredentials for every token that is refused, and VerifierUnavailable where the keys cannot be fetched.
     """
@@ -129,24 +125,11 @@ class JWTVerifier:
             issued_at=times.iat,
             expires_at=times.exp + self._rules.leeway,
             claims=claims,
-            user=None if self._load_user is None else await self._user(claims),
+            user=None if self._load_user is None else await load(self._load_user, claims),
         )
 
     async def _recheck(self, identities: Sequence[Identity]) -> list[Finding]:
-        """Find for each identity whether `load_user` still gives it a user; asked once for equal claims, which share him."""
-        names = [repr(sorted(identity.claims.items())) for identity in identities]
-        asked = dict(zip(names, (identity.claims for identity in identities), strict=True))
-        turns = asyncio.Semaphore(AT_ONCE)
-
-        async def user_now(claims: Mapping[str, Any]) -> Any:
-            async with turns:
-                try:
-                    return await self._user(claims)
-                except Exception as error:
-                    return failed(error)
-
-        users = dict(zip(asked, await asyncio.gather(*map(user_now, asked.values())), strict=True))
-        return [_with_user(identity, users[name]) for identity, name in zip(identities, names, strict=True)]
+        return await load_again(self._load_user, identities, lambda identity: identity.claims)  # type: ignore[arg-type]
 
     def _announced(self, header: Mapping[str, Any]) -> tuple[str, str | None]:
         """Return algorithm and `kid` of a token that could be accepted: keys are fetched for no other."""
@@ -155,18 +138,6 @@ class JWTVerifier:
             raise InvalidCredentials("header alg is not one of the configured algorithms")
         self._rules.check_type(header)
         return algorithm, header.get("kid")
-
-    async def _user(self, claims: Mapping[str, Any]) -> Any:
-        if self._load_user is None:
-            return None
-        user = await self._load_user(claims)
-        if user is None or not getattr(user, "is_active", True):
-            raise InvalidCredentials("the user is unknown or inactive")
-        return user
-
-
-def _with_user(identity: Identity, user: Any) -> Finding:
-    return user if isinstance(user, InvalidCredentials | VerifierUnavailable) else replace(identity, user=user)
 
 
 def _verifying(ring: keys.KeyRing, algorithm: str, kid: str | None, token: compact.Compact) -> keys.VerificationKey:

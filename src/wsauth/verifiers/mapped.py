@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wsauth.core.active import is_nobody_or_inactive
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
@@ -33,8 +34,8 @@ class Mapped:
         Mapped(SessionVerifier(), with_rights)
 
     `change` is an async function of the identity. It adds scopes, puts in a user, or names another subject (impersonation);
-    what it leaves out stays as it was found, and the end is never later. It returns None for nobody, and may raise
-    InvalidCredentials or VerifierUnavailable. It is not asked about an anonymous identity.
+    what it leaves out stays as it was found, and the end is never later. An inactive user is refused. It returns None for
+    nobody, and may raise InvalidCredentials or VerifierUnavailable. It is not asked about an anonymous identity.
 
     Each re-check asks `verifier`, where that can be asked, and then `change` about what was found, so that neither outlives
     what it said. A connection whose `change` names another subject than before ends. `stateful`, `bearer_format` and
@@ -68,6 +69,8 @@ class Mapped:
         changed = await self._change(found)
         if changed is None or changed.is_anonymous:
             return changed
+        if changed.user is not None and changed.user is not found.user and is_nobody_or_inactive(changed.user):
+            raise InvalidCredentials("the user is unknown or inactive")
         ends = [identity.expires_at for identity in (found, changed) if identity.expires_at is not None]
         return replace(changed.completed(found), expires_at=min(ends, default=None), found=found)
 
