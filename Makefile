@@ -4,6 +4,7 @@ PYTHON := $(VENV)/bin/python
 PORT ?= 8000
 COVERAGE := --cov --cov-report=term:skip-covered # branches of src/; less than 95 % fails
 SHORT := -m 'not full_length'
+TWICE := -n 2 --dist loadgroup --no-loadscope-reorder # two processes, each room in one of them: tests/conftest.py
 
 .PHONY: demo demo-fastapi test test-all check lint format bench bench-quick clean help
 
@@ -17,10 +18,10 @@ demo-fastapi: $(VENV)/.demo ## the same chat on FastAPI
 	$(PYTHON) examples/fastapi_demo/run.py --port $(PORT)
 
 test: $(VENV)/.test ## every test: core, middleware, frameworks, six servers, the pages in Chromium
-	$(PYTHON) -m pytest $(COVERAGE) $(SHORT)
+	$(PYTHON) -m pytest $(TWICE) $(COVERAGE) $(SHORT)
 
 test-all: $(VENV)/.test ## the same, and what only shows at full length: outages, every log on every server, the long storm
-	$(PYTHON) -m pytest $(COVERAGE)
+	$(PYTHON) -m pytest $(TWICE) $(COVERAGE)
 
 check: lint ## what lint does, and the tests that need no server and no browser, with their branch coverage
 	$(PYTHON) -m pytest $(COVERAGE) $(SHORT) --ignore tests/servers --ignore tests/nodes --ignore tests/storm --ignore tests/wrapped --ignore tests/demo \

@@ -71,7 +71,7 @@ def wsauth(capsys):
 
 def process(*arguments, cwd):
     command = [sys.executable, "-m", "wsauth", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
 # As a process

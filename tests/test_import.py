@@ -9,13 +9,22 @@ from pathlib import Path
 
 import pytest
 
-BUDGET = 10.0  # milliseconds beyond `import asyncio`
-ROUNDS = 9
+BUDGET = 3_000  # calls beyond `import asyncio`; its milliseconds are a row of the benchmarks
 HEAVY = {
     *("django", "channels", "rest_framework", "starlette", "fastapi", "asgiref"),
     *("joserfc", "jwt", "cryptography", "redis", "pydantic", "httpx", "itsdangerous", "prometheus_client"),
 }
-MEASURE = "import asyncio, time; start = time.perf_counter(); {}; print((time.perf_counter() - start) * 1000)"
+MEASURE = """
+import asyncio, sys
+calls = 0
+def count(frame, event, argument):
+    global calls
+    calls += event in ("call", "c_call")
+sys.setprofile(count)
+{}
+sys.setprofile(None)
+print(calls)
+"""
 
 
 def run(code: str, cache: Path) -> str:
@@ -23,7 +32,7 @@ def run(code: str, cache: Path) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COV"))}
     command = [sys.executable, "-c", code]
     environment["PYTHONPYCACHEPREFIX"] = str(cache)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +42,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix
 
 
-def milliseconds(cache: Path, *statements: str) -> list[float]:
-    """The least that each statement took over several rounds, one after the other in each, so that noise meets all alike.
-
-    Noise only ever adds, so the minimum is the cost.
-    """
-    rounds = [[float(run(MEASURE.format(statement), cache)) for statement in statements] for _ in range(ROUNDS)]
-    return [min(times) for times in zip(*rounds, strict=True)]
+def calls(cache: Path, statement: str) -> int:
+    return int(run(MEASURE.format(statement), cache))
 
 
 @pytest.mark.parametrize("code", ["import wsauth", "import wsauth; [getattr(wsauth, name) for name in wsauth.__all__]"])
@@ -51,12 +55,10 @@ def test_import_loads_no_framework_and_no_optional_dependency(code: str, cache: 
 
 
 def test_import_is_cheap(cache: Path):
-    """`import wsauth` takes under 10 ms beyond `import asyncio`."""
-    [cost, nothing] = milliseconds(cache, "import wsauth", "pass")
-    assert cost - nothing < BUDGET, f"import wsauth took {cost:.1f} ms; see python -X importtime -c 'import wsauth'"
+    """`import wsauth` does next to nothing beyond `import asyncio`."""
+    assert calls(cache, "import wsauth") < BUDGET
 
 
 def test_measurement_can_fail(cache: Path):
     """A module as heavy as a framework is over the budget by the same measure."""
-    [heavy] = milliseconds(cache, "import django.http, starlette.applications")
-    assert heavy > BUDGET
+    assert calls(cache, "import django.http, starlette.applications") > 10 * BUDGET

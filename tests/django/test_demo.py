@@ -16,7 +16,7 @@ PROGRAM = Path(__file__).parent / "project" / "demo.py"
 
 @pytest.fixture(scope="module")
 def told():
-    done = subprocess.run([sys.executable, PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, PROGRAM], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -21,7 +21,7 @@ from wsauth.django.places import ANYWHERE, by_place, place_of_users
 def tenants():
     script = Path(__file__).parent / "project" / "tenants.py"
     done = subprocess.run(
-        [sys.executable, "-W", "error", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", script], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -187,7 +187,7 @@ def test_custom_user_models_with_other_keys(model):
     """UUIDs and texts for keys, of people whose names a careless comparison would confuse."""
     script = Path(__file__).parent / "project" / "custom_rechecks.py"
     done = subprocess.run(
-        [sys.executable, "-W", "error", script, model], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "error", script, model], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     before, after = json.loads(done.stdout)

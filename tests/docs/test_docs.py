@@ -54,7 +54,7 @@ def run(*arguments, cwd=None):
         "SESSION_KEY": "the session key of the documentation's examples",
     }
     command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{arguments}\n{done.stderr}"
 
 
@@ -368,7 +368,7 @@ def in_node(program, port):
     {program}
     """
     done = subprocess.run(
-        ["node", "--experimental-websocket", "--no-warnings", "-e", page], capture_output=True, text=True, timeout=30
+        ["node", "--experimental-websocket", "--no-warnings", "-e", page], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

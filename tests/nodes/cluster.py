@@ -47,7 +47,7 @@ class Cluster:
             | {"PYTHONPATH": f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     async def wait_until_ready(self) -> None:
