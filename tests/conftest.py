@@ -14,8 +14,10 @@ def room(item: pytest.Item) -> str:
     return item.path.relative_to(HERE).parts[0]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let a room whose tests share something run in one process, and start with what takes longest."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     for item in items:
         shares = room(item) in LONGEST_FIRST
         item.add_marker(pytest.mark.xdist_group(room(item) if shares else f"{room(item)}/{item.path.stem}"))
