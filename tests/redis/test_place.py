@@ -33,7 +33,7 @@ def place(records):
         record = Record(Verb.REVOKE, frozenset({("subject", str(number))}), 900.0, until, id=f"{number:032x}")
         records.apply(record)
         place.move_to(entry(number))
-        place.hold(record, entry(number))
+        place.hold(record, entry(number), records)
     return place
 
 
@@ -73,14 +73,14 @@ def test_the_end_is_where_the_last_id_was_given_out(place):
 def test_a_record_that_is_added_again_counts_where_it_stands_last(place, records):
     """So what stands before it may go."""
     (six,) = (record for record in records.live() if record.id.endswith("6"))
-    place.hold(six, entry(10))
+    place.hold(six, entry(10), records)
     assert place.oldest_needed(records, 1006.0) == b"7-0"
 
 
 def test_what_is_kept_when_the_stream_is_trimmed(place, records):
     """Everything from the first record on that counts; all but the last entry where none does."""
     assert place.trim(records, 1002.0) == b"6-0"
-    assert len(place.held) == 4
+    assert len(place) == 4
     assert place.trim(records, 3000.0) == b"9-0"
 
 

@@ -22,6 +22,7 @@ records = st.builds(
     spread=seconds,
     reason=st.sampled_from(Reason),
     reply=st.text(max_size=20),
+    exact=st.booleans(),
 )
 body = {
     "v": 1,
@@ -43,6 +44,20 @@ json_values = st.recursive(
 def test_what_is_sent_is_what_arrives(record):
     """To the last bit of its times: other processes compare with them."""
     assert Record.decode(record.encode()) == record
+
+
+@given(
+    st.sampled_from(Verb),
+    st.sampled_from(["subject", "token_id", "device"]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=130), min_size=1, max_size=9),
+    st.floats(0, 2e9),
+    st.booleans(),
+)
+def test_the_usual_record_is_read_as_any_other(verb, kind, value, at, exact):
+    """There is a way that is five times as fast, and takes nothing that the other would not take."""
+    record = Record(verb, frozenset({(kind, value)}), at, at + 60, exact=exact)
+    unusual = record.encode().replace(b'"v":1', b'"v": 1')
+    assert Record.decode(record.encode()) == Record.decode(unusual) == record
 
 
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))

@@ -1,8 +1,11 @@
 """The set of records that each process holds."""
 
 import gc
+import itertools
+import math
 import random
 import threading
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -10,10 +13,12 @@ from hypothesis import strategies as st
 
 from revocation.live import Socket
 from wsauth import Connections, Reason
+from wsauth.revocation import packed
 from wsauth.revocation.connections import Standing
+from wsauth.revocation.lapses import STEP
 from wsauth.revocation.log import MemoryLog
 from wsauth.revocation.record import BRIEF, Record, Verb
-from wsauth.revocation.records import Records
+from wsauth.revocation.records import SLICE, Records, home_of
 from wsauth.revocation.selector import keys_of
 from wsauth.testing import FakeClock
 
@@ -62,7 +67,7 @@ def test_a_record_is_enforced_once(records):
     records.listen(audience)
     assert [records.apply(one) for _ in range(3)] == [2, 0, 0]
     assert audience.enforced == [one]
-    assert records.knows(one.id)
+    assert records.knows(one)
 
 
 def test_a_record_reaches_every_registry_of_its_log(records):
@@ -87,7 +92,7 @@ def test_a_record_lapses(records, clock, monotonic):
     assert (records.live(), len(records.matching([("subject", "alice")]))) == ([one], 1)
     monotonic.advance(0.1)
     assert (records.live(), records.matching([("subject", "alice")]), len(records)) == ([], [], 0)
-    assert (records._by_home, records._lapses, records._known) == ({}, [], {})
+    assert not records.knows(one)
     clock.advance(10)
     records.apply(one)
     assert audience.enforced == [one]
@@ -127,7 +132,7 @@ def test_a_later_record_takes_the_place_of_an_earlier_one(records):
     for one in every:
         records.apply(one)
     assert records.live() == [every[-1]]
-    assert all(records.knows(one.id) for one in every)
+    assert all(records.knows(one) for one in every)
 
 
 def test_an_earlier_record_that_arrives_late_is_news(records):
@@ -159,7 +164,7 @@ def test_what_lapses_leaves_the_one_that_took_its_place(records, monotonic):
         records.apply(one)
     monotonic.advance(10)
     assert records.live() == [late]
-    assert not records.knows(early.id)
+    assert not records.knows(early)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +196,9 @@ def test_a_handshake_is_held_against_its_own_records_only(records):
         records.apply(record(subject="alice", session_id=str(n)))
         records.apply(record(subject=str(n), tenant="acme", key_id="k"))
         records.apply(record(session_id=str(n), token_id=str(n), subject="bob"))
-    assert max(map(len, records._by_home.values())) == 1
+    keys = [*(("session_id", str(n)) for n in range(50)), *(("subject", str(n)) for n in range(50))]
+    assert max(len(records.at(home_of(frozenset({key})))) for key in keys) == 1
+    assert not any(records.at(home_of(frozenset({key}))) for key in (("subject", "alice"), ("key_id", "k")))
 
 
 def test_how_long_tokens_live_is_never_forgotten(records):
@@ -243,7 +250,98 @@ def test_records_come_from_any_thread():
     for thread in threads:
         thread.join()
     assert len(audience.enforced) == len(records) == 200
-    assert len({held.number for alike in records._by_home.values() for held in alike}) == 200
+    assert len({packed.number(one) for some in records.slices() for one in some}) == 200
+
+
+# What a call costs
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Counts the records that are looked at."""
+    seen = []
+    lapse = packed.lapse
+    monkeypatch.setattr(packed, "lapse", lambda one, *longest: seen.append(one) or lapse(one, *longest))
+    return seen
+
+
+def many(records, count=5000, **terms):
+    for number in range(count):
+        records.apply(record(token_id=f"{number}", **terms))
+
+
+def test_a_token_that_outlives_all_before_costs_nothing(records, looked_at, monotonic):
+    """However many records there are: how long each is held is judged when it comes due."""
+    records.outlast(3600.0)
+    many(records)
+    looked_at.clear()
+    records.outlast(7200.0)
+    assert looked_at == []
+    monotonic.advance(7100)
+    assert len(records.matching([("token_id", "77")])) == 1
+    assert len(looked_at) <= 3 * SLICE
+
+
+def test_however_many_lapse_at_once_a_handshake_looks_at_a_few(records, looked_at, monotonic):
+    """The others are forgotten by those that come later; meanwhile none of them counts."""
+    many(records)
+    monotonic.advance(100 + STEP)
+    sizes = [len(records)]
+    while len(records):
+        looked_at.clear()
+        assert records.matching([("token_id", "4999")]) == []
+        assert 0 < len(looked_at) <= 2 * SLICE
+        sizes.append(len(records))
+    assert max(before - after for before, after in itertools.pairwise(sizes)) <= SLICE
+    assert (records._by_home, records._homes.soonest) == ({}, math.inf)
+
+
+def test_what_is_covered_is_forgotten_too(records, monotonic):
+    """Who logs out a thousand times leaves nothing."""
+    for number in range(1000):
+        records.apply(record(at=1000.0 + number / 1000))
+    assert len(records) == 1
+    monotonic.advance(100 + STEP)
+    for _ in range(1000 // SLICE):
+        records.matching([("subject", "alice")])
+    assert (records._by_home, records._covered) == ({}, {})
+
+
+def test_records_are_seen_in_slices(records, looked_at):
+    """All of them, and none takes longer than another."""
+    many(records, 1234)
+    looked_at.clear()
+    seen, turns = set(), []
+    for some in records.slices():
+        turns.append(len(looked_at))
+        looked_at.clear()
+        seen.update(packed.record_id(one) for one in some)
+    assert len(seen) == 1234
+    assert max(turns) <= SLICE
+
+
+def test_what_is_put_off_while_records_are_seen_is_seen(records, monotonic):
+    """A token that lives longer moves all that is due."""
+    many(records, 500)
+    slices = records.slices()
+    seen = [next(slices)]
+    records.outlast(3600.0)
+    monotonic.advance(100 + 2 * STEP)
+    seen += slices
+    assert len({one[:16] for some in seen for one in some}) == 500
+
+
+def test_a_record_weighs_little(records):
+    """With what it is found by, and when it lapses."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(20_000):
+            records.apply(record(token_id=f"{number:032x}"))
+        weighs = (tracemalloc.get_traced_memory()[0] - before) / 20_000
+    finally:
+        tracemalloc.stop()
+    assert weighs < 250
 
 
 # In any order, with duplicates

@@ -23,6 +23,7 @@ from wsauth.redis.place import Place
 from wsauth.redis.process import Process, clock
 from wsauth.redis.publication import DEADLINE
 from wsauth.redis.signing import Forged, UnknownKey
+from wsauth.revocation import packed
 from wsauth.revocation.record import Record, UnknownVersion
 
 BLOCK = 1.0  # seconds that a read waits for something new
@@ -103,12 +104,10 @@ class Follower:
 
     def _apply(self, place: Place, record: Record, entry: Entry) -> None:
         self._process.outbox.pop(record.id, None)
-        is_known = self._records.knows(record.id)
+        is_known = bool(record.reply) and self._records.knows(record)
         closed = self._records.apply(record)
-        now = self._records.now()
-        if record.until > now:
-            place.hold(record, entry)
-        if record.reply and not is_known and now - record.at < ANSWERED:
+        place.hold(record, entry, self._records)
+        if record.reply and not is_known and self._records.now() - record.at < ANSWERED:
             self._answers += self._commands.answer(record.reply, self._process.node, closed)
 
     async def _send_answers(self) -> None:
@@ -129,6 +128,7 @@ class Follower:
     async def _check(self) -> None:
         sent = clock()
         stream = await self._look()
+        self._records.forget()
         self._loss = self._place.loss(stream, self._records)
         if self._loss is None and self._place.is_at_end(stream):
             self._saw(sent)
@@ -181,11 +181,10 @@ class Follower:
         if stream is None or time.monotonic() - self._trimmed_at < TRIM:
             return
         self._trimmed_at = time.monotonic() + random.uniform(0, TRIM / 2)  # noqa: S311 - no secret
-        live = {record.id: record for record in self._records.live()}
         kept = self._place.trim(self._records, self._records.now() - TRIM)
         await self.line.ask(DEADLINE, self._commands.trim(kept))
-        if stream.length > 2 * len(live) + 5 * CHUNK:
-            first = [live[name] for name in self._place.held if name in live][:CHUNK]
+        if stream.length > 2 * len(self._records) + 5 * CHUNK:
+            first = self._place.first(self._records, CHUNK)
             await self.line.ask(DEADLINE, *map(self._process.append, first))
 
     # Reading all of it
@@ -204,13 +203,13 @@ class Follower:
             place.deleted = stream.deleted
             if order(stream.last) > order(place.cursor):
                 place.cursor = stream.last  # the entries up to there are gone
-        if self._lacking(place):
+        if await self._lacking(place):
             ends = time.monotonic() + random.uniform(0, CHECK)  # noqa: S311 - others may add it before
             while (left := ends - time.monotonic()) > 0:
                 sent = await self._read_to_end(place, left)
             sent = await self._add_lacking(place) or sent
         self._place = place
-        self._loss = "what was added is not there" if self._lacking(place) else None
+        self._loss = "what was added is not there" if await self._lacking(place) else None
         self._owes_a_look |= bool(why)
         self._ask_stores()
         self._saw(sent)
@@ -228,20 +227,22 @@ class Follower:
                 return sent
             block = 0.0
 
-    def _lacking(self, place: Place) -> list[Record]:
-        """The records that count and that the stream does not hold, but for those that are being published."""
-        soon = self._records.now() + CHECK
-        there = place.held.keys() | self._process.outbox.keys()
-        return [record for record in self._records.live() if record.id not in there and record.until > soon]
+    async def _lacking(self, place: Place) -> list[bytes]:
+        """The records that count and that the stream does not hold, packed, but for those that are being published."""
+        soon, found = self._records.now() + CHECK, list[bytes]()
+        for some in self._records.slices():
+            lacking = [one for one in some if place.lacks(one) and packed.until(one) > soon]
+            found += [one for one in lacking if packed.record_id(one) not in self._process.outbox]
+            await asyncio.sleep(0)
+        return found
 
     async def _add_lacking(self, place: Place) -> float | None:
         """Append what the stream lacks, in an order that no other process has: they are about to do the same."""
-        lacking = self._lacking(place)
-        random.shuffle(lacking)
-        sent = None
+        lacking, sent = await self._lacking(place), None
         while lacking:
-            chunk, lacking = lacking[-CHUNK:], lacking[:-CHUNK]
-            appends = [self._process.append(record) for record in chunk if record.id not in place.held]
+            chunk = [packed.unpack(_draw(lacking)) for _ in range(min(CHUNK, len(lacking)))]
+            held = [(record, self._records.held(record)) for record in chunk]
+            appends = [self._process.append(record) for record, one in held if one is not None and place.lacks(one)]
             if appends:
                 await self.line.ask(DEADLINE, *appends)
                 sent = await self._read_to_end(place)
@@ -264,3 +265,10 @@ class Follower:
                 self._process.address,
                 policy,
             )
+
+
+def _draw(every: list[bytes]) -> bytes:
+    """Take one out, at random."""
+    at = random.randrange(len(every))  # noqa: S311 - no secret
+    every[at], every[-1] = every[-1], every[at]
+    return every.pop()

@@ -6,10 +6,11 @@ one whose ids have gone back looks empty for ever.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import NamedTuple
+from array import array
+from itertools import count, islice
 
 from wsauth.redis.commands import START, Entry, Stream, order
+from wsauth.revocation import packed
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
 
@@ -17,28 +18,44 @@ _CLOCKS = 5.0  # seconds by which processes may differ about what has lapsed
 _UNREAD = 86400.0  # seconds that entries are kept which cannot be read
 
 
-class Held(NamedTuple):
-    """The entry that holds a record, and when that lapses."""
-
-    entry: bytes
-    until: float
+_OUTLIVES = 60.0  # seconds that an entry outlives its record
+_STEPS = 2000  # entries that one call goes over at most
+_MARK = (1 << 44) - 1
+_PASSES = count(1)  # each reads all of the stream; of 20 bits, above the mark
 
 
 class Place:
     """`cursor` is the id of the last entry that was read, `tail` its name; `deleted` what XINFO said of deletions.
 
-    `held` are the records that the stream is known to hold, in its order. `has_unread` is whether it also holds some that
-    cannot be read here, and so are not known to have lapsed.
+    `has_unread` is whether the stream also holds entries that cannot be read here, and so are not known to have lapsed.
+    Which records the stream holds stands with the records: the entry that each is in, and the pass in which it was read.
+    Here stands their order, without those at the front that nobody needs.
     """
 
-    __slots__ = ("cursor", "deleted", "has_unread", "held", "tail")
+    __slots__ = (
+        "_homes",
+        "_milliseconds",
+        "_numbers",
+        "_pass",
+        "_soon",
+        "_start",
+        "cursor",
+        "deleted",
+        "has_unread",
+        "tail",
+    )
 
     def __init__(self) -> None:
         self.cursor = START
         self.tail = b""
         self.deleted = START
-        self.held: OrderedDict[str, Held] = OrderedDict()
         self.has_unread = False
+        self._pass = next(_PASSES) << 44
+        self._milliseconds, self._numbers, self._homes = array("Q"), array("Q"), array("Q")
+        self._start = self._soon = 0  # before them nothing is needed: any more, and in a moment
+
+    def __len__(self) -> int:
+        return len(self._homes) - self._start
 
     def precedes(self, entry: Entry) -> bool:
         """Whether nothing is missing between here and the entry that was read next."""
@@ -47,23 +64,66 @@ class Place:
     def move_to(self, entry: Entry) -> None:
         self.cursor, self.tail = entry.id, entry.name
 
-    def hold(self, record: Record, entry: Entry) -> None:
-        self.held[record.id] = Held(entry.id, record.until)
-        self.held.move_to_end(record.id)
+    def hold(self, record: Record, entry: Entry, records: Records) -> None:
+        """Note that the stream has a record here. What it said of the same record before counts no more."""
+        milliseconds, number = order(entry.id)
+        home = records.put(record, self._pass | _mark(milliseconds, number))
+        if home is not None:
+            self._milliseconds.append(milliseconds)
+            self._numbers.append(number)
+            self._homes.append(home)
+
+    def lacks(self, one: bytes) -> bool:
+        """Whether the stream was not seen to hold what is packed there, since this pass began."""
+        return packed.place(one) < self._pass
 
     def oldest_needed(self, records: Records, now: float) -> bytes | None:
-        """The first entry that holds a record that counts, and that no later entry holds as well."""
-        needed = (held.entry for name, held in self.held.items() if held.until > now and records.knows(name))
-        return next(needed, None)
+        """The first entry that holds a record that counts, and that no later entry holds as well.
+
+        None also where so many have lapsed together that one call does not get past them.
+        """
+        at = self._seek(self._start, records, now)
+        return self._entry(at) if self._needed(at, records, now) else None
+
+    def first(self, records: Records, most: int) -> list[Record]:
+        """The first records that the stream holds and that count, so many at most."""
+        now, ends = records.now(), min(self._start + _STEPS, len(self._homes))
+        every = (self._needed(at, records, now) for at in range(self._start, ends))
+        return [packed.unpack(one) for one in islice(filter(None, every), most)]
 
     def trim(self, records: Records, now: float) -> bytes:
         """Forget what lapsed before then, and return the first entry of the stream that is to be kept."""
-        kept = self.oldest_needed(records, now) or self.cursor
-        while self.held and order(next(iter(self.held.values())).entry) < order(kept):
-            self.held.popitem(last=False)
+        self._forget(records, now)
+        kept = self._entry(self._start) if self._start < len(self._homes) else self.cursor
         if self.has_unread:
             kept = min(kept, b"%d-0" % ((now - _UNREAD) * 1000), key=order)
         return kept
+
+    def _forget(self, records: Records, now: float) -> None:
+        self._start = self._seek(self._start, records, now)
+        self._soon = max(self._soon, self._start)
+        if self._start > len(self._homes) // 2:
+            for column in (self._milliseconds, self._numbers, self._homes):
+                del column[: self._start]
+            self._start, self._soon = 0, self._soon - self._start
+
+    def _seek(self, at: int, records: Records, now: float) -> int:
+        """Return where the first stands that is needed, or how far one call goes."""
+        ends = min(at + _STEPS, len(self._homes))
+        while at < ends and not self._needed(at, records, now):
+            at += 1
+        return at
+
+    def _needed(self, at: int, records: Records, now: float) -> bytes | None:
+        """What is packed at a place, where it counts then and the stream holds it last there."""
+        if at >= len(self._homes):
+            return None
+        mark = _mark(self._milliseconds[at], self._numbers[at])
+        there = (one for one in records.at(self._homes[at]) if packed.place(one) & _MARK == mark)
+        return next((one for one in there if packed.until(one) > now), None)
+
+    def _entry(self, at: int) -> bytes:
+        return b"%d-%d" % (self._milliseconds[at], self._numbers[at])
 
     def is_at_end(self, stream: Stream | None) -> bool:
         """Whether all of the stream has been read."""
@@ -75,7 +135,7 @@ class Place:
             return None if self.cursor == START else "the stream is gone"
         last, cursor = order(stream.last), order(self.cursor)
         newest = order(stream.newest.id) if stream.newest else (0, 0)
-        needed = self.oldest_needed(records, records.now() + _CLOCKS)
+        needed = self._needed_soon(records)
         if last < cursor:
             return "its end is behind what was read"
         if stream.deleted != self.deleted:
@@ -87,3 +147,15 @@ class Place:
         if last > cursor >= newest:
             return "entries went before they were read"
         return None
+
+    def _needed_soon(self, records: Records) -> bytes | None:
+        """The first entry that will still be needed in a moment. What lapsed long enough ago is forgotten meanwhile."""
+        now = records.now()
+        self._forget(records, now - _OUTLIVES)
+        self._soon = self._seek(self._soon, records, now + _CLOCKS)
+        return self._entry(self._soon) if self._needed(self._soon, records, now + _CLOCKS) else None
+
+
+def _mark(milliseconds: int, number: int) -> int:
+    """What tells an entry from others: two that hold the same selector hardly share it."""
+    return hash((milliseconds, number)) & _MARK

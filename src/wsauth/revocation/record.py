@@ -7,6 +7,7 @@ harm, and the worst that a forger could do is a log-out.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum
@@ -39,7 +40,8 @@ class Record:
     """One revocation. `at` and `until` are POSIX seconds by the log's clock: from when it counts, and when it lapses.
 
     Live connections end `after` seconds later than `at`, `spread` over as many seconds more; new ones are refused at once.
-    `reply` names where processes say how many they closed.
+    `reply` names where processes say how many they closed. `exact` is whether `until` is late enough, whatever tokens are
+    known to live longer: it names one whose end is known, or what a store judges.
     """
 
     verb: Verb
@@ -51,6 +53,7 @@ class Record:
     reason: Reason = Reason.REVOKED
     reply: str = ""
     id: str = field(default_factory=lambda: secrets.token_hex(16))
+    exact: bool = False
 
     def covers(self, other: Record) -> bool:
         """Whether nothing is lost on a process that hears of this record only."""
@@ -73,6 +76,8 @@ class Record:
             fields.update(after=self.after, spread=self.spread)
         if self.reply:
             fields["reply"] = self.reply
+        if self.exact:
+            fields["exact"] = True
         body = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode("ascii")
         if len(body) > MAX_BODY:
             raise ValueError(f"a record of {len(body)} bytes, and {MAX_BODY} are the most: name fewer labels")
@@ -81,6 +86,8 @@ class Record:
     @classmethod
     def decode(cls, body: bytes) -> Record:
         """Read a body. Raises UnknownVersion for one of a later version, ValueError for anything else that is no record."""
+        if usual := _USUAL.fullmatch(body):
+            return _usual(*usual.groups())
         if len(body) > MAX_BODY:
             raise ValueError("a record is too long")
         fields = loads(body.decode("utf-8"))
@@ -88,20 +95,40 @@ class Record:
             raise ValueError("a record is no object")
         if fields.get("v") != VERSION:
             raise UnknownVersion(f"a record is of another version than {VERSION}")
-        verb, reason = _text(fields.get("verb")), _text(fields.get("reason", Reason.REVOKED.name))
-        if verb not in {known.value for known in Verb} or reason not in Reason.__members__:
+        verb, reason = _VERBS.get(_text(fields.get("verb"))), _REASONS.get(_text(fields.get("reason", "REVOKED")))
+        if verb is None or reason is None:
             raise UnknownVersion("a record holds an unknown verb or reason")
         return cls(
-            verb=Verb(verb),
-            match=_match(fields.get("match")),
-            at=_seconds(fields, "at"),
-            until=_seconds(fields, "until"),
-            after=_seconds(fields, "after", 0.0),
-            spread=_seconds(fields, "spread", 0.0),
-            reason=Reason[reason],
-            reply=_text(fields.get("reply", "")),
-            id=_id(fields.get("id")),
+            verb,
+            _match(fields.get("match")),
+            _seconds(fields, "at"),
+            _seconds(fields, "until"),
+            _seconds(fields, "after", 0.0),
+            _seconds(fields, "spread", 0.0),
+            reason,
+            _text(fields.get("reply", "")),
+            _id(fields.get("id")),
+            fields.get("exact") is True,
         )
+
+
+def _usual(name: bytes, verb: bytes, kind: bytes, value: bytes, at: bytes, until: bytes, *more: bytes) -> Record:
+    match, (reason, exact) = frozenset(((kind.decode(), value.decode()),)), more
+    return Record(
+        *(_VERBS[verb.decode()], match, float(at), float(until), 0.0, 0.0, _REASONS[reason.decode()], ""),
+        *(name.decode(), exact is not None),
+    )
+
+
+_VERBS = {verb.value: verb for verb in Verb}
+_REASONS = dict(Reason.__members__)
+_NAME = re.compile("[0-9a-f]{32}")
+# What `encode` makes of nearly every record: read in a fifth of the time, for there may be a hundred thousand at a start.
+_USUAL = re.compile(
+    rb'\{"v":1,"id":"([0-9a-f]{32})","verb":"(%s)","match":\{"([a-z_]{1,20})":"([ !#-\[\]-~]{1,512})"\},'
+    rb'"at":(\d{1,12}\.\d{1,9}),"until":(\d{1,12}\.\d{1,9}),"reason":"(%s)"(,"exact":true)?\}'
+    % ("|".join(_VERBS).encode(), "|".join(_REASONS).encode())
+)
 
 
 def _match(value: object) -> Match:
@@ -128,6 +155,6 @@ def _text(value: object) -> str:
 
 def _id(value: object) -> str:
     text = _text(value)
-    if len(text) != 32 or not set(text) <= set("0123456789abcdef"):
+    if not _NAME.fullmatch(text):
         raise ValueError("the id of a record is not 128 bits in hexadecimal")
     return text

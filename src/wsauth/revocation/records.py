@@ -1,20 +1,26 @@
 """Every record that has not lapsed: a set that only grows, in memory, which each process holds for itself.
 
 A log is only how these sets meet. Each record is enforced once. What handshakes are held against is kept once per selector
-and verb, where the later record says all of the earlier.
+and verb, where the later record says all of the earlier. No call takes longer where there are more of them, but for `live`.
 """
 
 from __future__ import annotations
 
-import heapq
+import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
-from wsauth.revocation.record import BRIEF, Record, Verb
+from wsauth.revocation import packed
+from wsauth.revocation.lapses import Lapses
+from wsauth.revocation.record import BRIEF, Record
 from wsauth.revocation.selector import Key, Match
+
+SLICE = 100  # records that are looked at in one go
+_BITS = (1 << 60) - 1  # of a hash: a number of as many fits into 32 bytes
+_NARROW = ("token_id", "session_id", "subject", "key_id")  # before any label
 
 
 class Listener(Protocol):
@@ -48,19 +54,20 @@ class Records:
 
     def __init__(self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.offset = 0.0
+        self.longest = 0.0
+        self._longest_with_session = BRIEF
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._by_home: dict[Key, tuple[Held, ...]] = {}  # by one of the keys that they match
-        self._known: dict[str, float] = {}  # when each lapses
-        self.longest = 0.0
-        self._longest_with_session = BRIEF
-        self._lapses: list[tuple[float, str, Key]] = []  # a heap, of ids and homes, and moments that were put off
-        self._listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+        self._by_home: dict[int, bytes | tuple[bytes, ...]] = {}  # packed; see `home_of`
+        self._count = 0
+        self._homes = Lapses()  # each once
+        self._covered: dict[int, float] = {}  # ids of what another record says as well, and when each lapses
+        self._ids = Lapses()  # of the covered
+        self._listeners: tuple[weakref.ref[Listener], ...] = ()
 
     def __len__(self) -> int:
-        with self._lock:
-            return sum(map(len, self._by_home.values()))
+        return self._count
 
     @classmethod
     def position(cls) -> int:
@@ -73,8 +80,7 @@ class Records:
 
     def hold(self, match: Match) -> float:
         """How long (seconds) a revocation must be held against tokens: briefly, where only sessions of a store bear it."""
-        bears_session = any(kind == "session_id" for kind, _ in match)
-        return self._longest_with_session if bears_session else self.longest
+        return self._longest_with_session if packed.bears_session(match) else self.longest
 
     def outlast(self, seconds: float, *, bears_session: bool = False) -> None:
         """Hold revocations as long as such a token lives. `bears_session` is whether it names a session too."""
@@ -84,12 +90,11 @@ class Records:
             self.longest = max(self.longest, seconds)
             if bears_session:
                 self._longest_with_session = max(self._longest_with_session, seconds)
-            self._put_off()
 
     def listen(self, listener: Listener) -> None:
         """Enforce records upon this registry from now on, for as long as somebody else refers to it."""
         with self._lock:
-            self._listeners.add(listener)
+            self._listeners = (*(each for each in self._listeners if each() is not None), weakref.ref(listener))
 
     @property
     def connections(self) -> int:
@@ -109,82 +114,157 @@ class Records:
 
     def matching(self, keys: Sequence[Key]) -> list[Held]:
         """Return what matches an identity that bears these keys."""
-        if not self._by_home:
+        if not (self._by_home or self._covered):
             return []
         bears = set(keys)
         with self._lock:
-            self._forget_lapsed()
-            return [held for key in keys for held in self._by_home.get(key, ()) if held.record.match <= bears]
+            self._forget_some()
+            found = [one for key in keys for one in self._live_at(hash(key) & _BITS)]
+        every = (Held(packed.unpack(one), packed.number(one)) for one in found)
+        return [held for held in every if held.record.match <= bears]
+
+    def slices(self, size: int = SLICE) -> Iterator[list[bytes]]:
+        """Yield what handshakes are held against, packed, so many selectors at once. It says all that those say which it
+        leaves out. What comes in meanwhile may be left out, and what is put off may come twice.
+        """
+        slices = self._homes.slices(size)
+        while True:
+            with self._lock:
+                self._forget_some()
+                if (homes := next(slices, None)) is None:
+                    return
+                found = [one for home in homes for one in self._live_at(home)]
+            yield found
 
     def live(self) -> list[Record]:
-        """Return what handshakes are held against, the oldest first. It says all that those say which it leaves out."""
-        with self._lock:
-            self._forget_lapsed()
-            every = [held for alike in self._by_home.values() for held in alike]
-        return [held.record for held in sorted(every, key=lambda held: held.number)]
+        """Return all of them, the oldest first: for who wants to see them, not for what must not take long."""
+        every = {one[:16]: one for some in self.slices() for one in some}
+        return [packed.unpack(one) for one in sorted(every.values(), key=packed.number)]
 
-    def knows(self, record_id: str) -> bool:
+    def knows(self, record: Record) -> bool:
         """Whether this record has been applied, and has not lapsed."""
-        return record_id in self._known
+        with self._lock:
+            return self._is_known(record.id, self._live_at(home_of(record.match)))
+
+    def forget(self, most: int = 10 * SLICE) -> None:
+        """Forget what has lapsed, so many at most: however many lapse together, nobody waits for all of them."""
+        with self._lock:
+            self._forget_some(most)
+
+    # For the log
+
+    def put(self, record: Record, place: int) -> int | None:
+        """Note where the log has a record. Returns its home; None where another record says all of it."""
+        home = home_of(record.match)
+        with self._lock:
+            there = self._at(home)
+            if (one := _named(record.id, there)) is None:
+                return None
+            new = packed.placed(one, place)
+            self._keep(home, tuple(new if each is one else each for each in there))
+        return home
+
+    def held(self, record: Record) -> bytes | None:
+        """Return the record as it is packed; None where it has lapsed, or another says all of it."""
+        return _named(record.id, self.at(home_of(record.match)))
+
+    def at(self, home: int) -> tuple[bytes, ...]:
+        """Return what is held at a home, packed."""
+        with self._lock:
+            return self._live_at(home)
 
     def _add(self, record: Record) -> bool:
-        now = self.now()
-        home = _home(record.match)
+        now, home = self.now(), home_of(record.match)
         with self._lock:
-            self._forget_lapsed()
-            if record.until <= now or record.id in self._known:
+            self._forget_some()
+            there = self._live_at(home)
+            if record.until <= now or self._is_known(record.id, there):
                 return False
-            self._hold(record, home, now)
             with self._numbering:
                 number = Records._newest = Records._newest + 1
-            there = self._by_home.get(home, ())
-            covering = next((held.record for held in there if held.record.covers(record)), None)
-            kept = covering or record
-            # Under the new number even where it says nothing new: whoever is being verified has not seen what it is about.
-            self._by_home[home] = (*(held for held in there if not kept.covers(held.record)), Held(kept, number))
+            # By the monotonic clock: a wall clock that jumps must not forget what still counts.
+            new = packed.pack(record, self._monotonic() - now, number)
+            if home not in self._by_home:
+                self._homes.add(self._lapse(new), home)
+            self._keep(home, self._among(there, new, record, number) if there else (new,))
             return True
 
-    def _hold(self, record: Record, home: Key, now: float) -> None:
-        # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-        lapses = self._monotonic() + self._held_until(record) - now
-        if lapses > self._known.get(record.id, 0.0):
-            self._known[record.id] = lapses
-            heapq.heappush(self._lapses, (lapses, record.id, home))
+    def _among(self, there: tuple[bytes, ...], new: bytes, record: Record, number: int) -> tuple[bytes, ...]:
+        """Return what is kept of those at one home, now that another has come."""
+        covering = next((one for one in there if packed.unpack(one).covers(record)), None)
+        # Under the new number even where it says nothing new: whoever is being verified has not seen what it is about.
+        kept = new if covering is None else packed.numbered(covering, number)
+        says = packed.unpack(kept)
+        left = tuple(one for one in there if not says.covers(packed.unpack(one)))
+        for one in (new, *there):
+            if one not in left and one[:16] != kept[:16]:
+                self._cover(one)
+        return (*left, kept)
 
-    def _put_off(self) -> None:
-        """Hold on to what is held, now that tokens are known to live longer."""
-        self._forget_lapsed()
-        now = self.now()
-        for home, there in self._by_home.items():
-            for held in there:
-                self._hold(held.record, home, now)
+    def _cover(self, one: bytes) -> None:
+        """Remember that a record was applied, and no more of it."""
+        name, lapses = int(one[:16].hex(), 16), self._lapse(one)
+        self._covered[name] = lapses
+        self._ids.add(lapses, name)
 
-    def _held_until(self, record: Record) -> float:
-        """Whoever published a revocation may not have seen how long tokens live, and this process has."""
-        if record.verb is not Verb.REVOKE:
-            return record.until
-        return max(record.until, record.at + record.after + record.spread + self.hold(record.match))
+    def _at(self, home: int) -> tuple[bytes, ...]:
+        there = self._by_home.get(home, ())
+        return (there,) if isinstance(there, bytes) else there
 
-    def _forget_lapsed(self) -> None:
-        while self._lapses and self._lapses[0][0] <= self._monotonic():
-            moment, lapsed, home = heapq.heappop(self._lapses)
-            if self._known.get(lapsed) != moment:
-                continue  # it was put off
-            del self._known[lapsed]
-            left = tuple(held for held in self._by_home.get(home, ()) if held.record.id != lapsed)
-            if left:
-                self._by_home[home] = left
-            else:
-                self._by_home.pop(home, None)
+    def _live_at(self, home: int) -> tuple[bytes, ...]:
+        """What is there and has not lapsed. What has is forgotten."""
+        there, now = self._at(home), self._monotonic()
+        live = tuple(one for one in there if self._lapse(one) > now) if there else there
+        if len(live) < len(there):
+            self._keep(home, live)
+        return live
+
+    def _keep(self, home: int, live: tuple[bytes, ...]) -> None:
+        """Hold these and no others at this home."""
+        self._count += len(live) - len(self._at(home))
+        self._by_home[home] = live[0] if len(live) == 1 else live
+
+    def _is_known(self, record_id: str, there: tuple[bytes, ...]) -> bool:
+        if _named(record_id, there) is not None:
+            return True
+        return bool(self._covered) and self._covered.get(int(record_id, 16), -math.inf) > self._monotonic()
+
+    def _lapse(self, one: bytes) -> float:
+        return packed.lapse(one, self.longest, self._longest_with_session)
+
+    def _forget_some(self, most: int = SLICE) -> None:
+        now = self._monotonic()
+        if now >= self._homes.soonest:
+            for home in self._homes.due(now, most):
+                if live := self._live_at(home):  # later came to the same home, or tokens are known to live longer
+                    self._homes.add(min(map(self._lapse, live)), home)
+                else:
+                    self._by_home.pop(home, None)
+        if now >= self._ids.soonest:
+            for name in self._ids.due(now, most):
+                self._covered.pop(name, None)
 
     def _audience(self) -> list[Listener]:
-        with self._lock:
-            return list(self._listeners)
+        return [listener for each in self._listeners if (listener := each()) is not None]
 
 
-_NARROW = ("token_id", "session_id", "subject", "key_id")  # before any label
+def home_of(match: Match) -> int:
+    """Return what a record is kept under: the hash of the key that it shares with the fewest.
+
+    A token has one user, and a user many tokens.
+    """
+    if len(match) == 1:
+        (only,) = match
+        return hash(only) & _BITS
+    return hash(min(match, key=_narrowness)) & _BITS
 
 
-def _home(match: Match) -> Key:
-    """The key that a record is kept under, which few others are: a token has one user, and a user many tokens."""
-    return min(match, key=lambda key: (_NARROW.index(key[0]) if key[0] in _NARROW else len(_NARROW), key))
+def _named(record_id: str, there: tuple[bytes, ...]) -> bytes | None:
+    if not there:
+        return None
+    name = bytes.fromhex(record_id)
+    return next((one for one in there if one.startswith(name)), None)
+
+
+def _narrowness(key: Key) -> tuple[int, Key]:
+    return (_NARROW.index(key[0]) if key[0] in _NARROW else len(_NARROW), key)
