@@ -118,13 +118,13 @@ async def test_end_is_the_rows_date(alice):
     """What `get_expiry_age` says, two weeks, is not what the row says."""
     key = await log_in(alice)
     await Session.objects.aupdate(expire_date=timezone.now() + timedelta(seconds=60))
-    assert (await verify(key)).expires_at == pytest.approx(time.time() + 60, abs=2)
+    assert (await verify(key)).expires_at == pytest.approx(time.time() + 60, abs=30)
 
 
-@pytest.mark.parametrize("fixed", [None, 600, timezone.now().isoformat()])
+@pytest.mark.parametrize("fixed", [None, 600, "a date"])
 async def test_end_is_what_the_engine_knows(alice, engine, fixed):
     """Rows, files and signatures tell when a session ends; a cache only tells a date that was fixed."""
-    fixed = (timezone.now() + timedelta(seconds=300)).isoformat() if isinstance(fixed, str) else fixed
+    fixed = (timezone.now() + timedelta(seconds=300)).isoformat() if fixed == "a date" else fixed
     data = {} if fixed is None else {"_session_expiry": fixed}
     with override_settings(SESSION_COOKIE_AGE=1000):
         expires_at = (await verify(await log_in(alice, **data))).expires_at
@@ -132,14 +132,14 @@ async def test_end_is_what_the_engine_knows(alice, engine, fixed):
         assert expires_at is None
     else:
         left = {type(None): 1000, int: 600, str: 300}[type(fixed)]
-        assert expires_at == pytest.approx(time.time() + left, abs=3)
+        assert expires_at == pytest.approx(time.time() + left, abs=30)
 
 
 async def test_signed_cookie_ends_with_its_signature(alice):
     """Nothing in the data extends a signed cookie beyond the age that Django checks."""
     with override_settings(SESSION_ENGINE=BACKENDS + "signed_cookies", SESSION_COOKIE_AGE=100):
         identity = await verify(await log_in(alice, _session_expiry=5000))
-    assert identity.expires_at == pytest.approx(time.time() + 100, abs=3)
+    assert identity.expires_at == pytest.approx(time.time() + 100, abs=30)
 
 
 @pytest.mark.parametrize("engine", [BACKENDS + "db", BACKENDS + "file", BACKENDS + "signed_cookies"])
@@ -147,7 +147,7 @@ async def test_end_is_right_without_time_zones(alice, engine):
     """USE_TZ = False changes nothing: dates without a zone are local."""
     with override_settings(SESSION_ENGINE=engine, USE_TZ=False, SESSION_COOKIE_AGE=1000):
         expires_at = (await verify(await log_in(alice))).expires_at
-    assert expires_at == pytest.approx(time.time() + 1000, abs=3)
+    assert expires_at == pytest.approx(time.time() + 1000, abs=30)
 
 
 async def test_corrupted_row_is_an_anonymous_session(alice):

@@ -118,10 +118,10 @@ def test_a_block_has_an_end():
     """From now on, or as a date; one without a zone is in that of the settings."""
     for text, seconds in (("3600", 3600), ("2h", 7200), ("7d", 7 * 86400)):
         record, _ = published("block", "--subject", "7", "--until", text)
-        assert record.until == pytest.approx(time.time() + seconds, abs=5)
+        assert record.until == pytest.approx(time.time() + seconds, abs=30)
         assert record.reason is Reason.FORBIDDEN
     record, _ = published("block", "--subject", "7", "--until", "31d")
-    assert record.until == pytest.approx(time.time() + MAX_AGE, abs=5)
+    assert record.until == pytest.approx(time.time() + MAX_AGE, abs=30)
     soon = (int(time.time()) // 60 + 60) * 60
     with override_settings(TIME_ZONE="Asia/Tokyo"):
         for pattern, ahead in (("%Y-%m-%dT%H:%M:00Z", 0), ("%Y-%m-%d %H:%M", 9 * 3600)):

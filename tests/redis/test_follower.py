@@ -291,7 +291,11 @@ async def test_strange_entries_are_said_once_a_minute(node, raw, quick, caplog):
 
 @pytest.mark.parametrize(
     "entry",
-    [signed(b'{"v":2,"id":"' + b"f" * 32 + b'"}'), signed(b'{"v":1,"verb":"exorcise"}'), signed(b"{}", "s" * 20)],
+    [
+        signed(b'{"v":2,"id":"' + b"f" * 32 + b'"}'),
+        signed(b'{"v":1,"verb":"exorcise"}'),
+        signed(b"{}", "the secret of another application"),
+    ],
     ids=["version", "verb", "secret"],
 )
 async def test_what_cannot_be_understood_is_a_gap(node, raw, quick, caplog, entry):
