@@ -20,8 +20,9 @@ OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--append
 class RedisServer:
     """One `redis-server` on a free port of the loopback interface. What is written is on disk at once."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, config: str = "") -> None:
         self.options = options
+        self.config = config  # the lines of a file, for what has no option
         self.directory = Path(tempfile.mkdtemp(prefix="wsauth-redis-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -36,9 +37,13 @@ class RedisServer:
         if not executable:
             pytest.fail("these tests need Redis: run scripts/redis, or set REDIS_SERVER to its path")
         assert self.process is None
+        file = self.directory / "redis.conf"
+        if self.config:
+            file.write_text(self.config)
+        arguments = [str(file)] * bool(self.config) + ["--port", str(self.port), "--dir", str(self.directory)]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [executable, "--port", str(self.port), "--dir", str(self.directory), *OPTIONS, *self.options],
+                [executable, *arguments, *OPTIONS, *self.options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

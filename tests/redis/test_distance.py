@@ -62,9 +62,9 @@ async def revoke_over(server: TLSServer, distance: float, make) -> None:
             assert (receipt.recorded, receipt.closed, receipt.answered, receipt.missing) == (True, 2, 1, frozenset())
         assert carol.recorded
         assert dave.recorded
-        await until(lambda: there.sockets.open == [], 5.0)
-        await until(lambda: here.knows("carol", "dave"), 5.0)
-        await until(lambda: not here.process.outbox, 5.0)
+        await until(lambda: there.sockets.open == [])
+        await until(lambda: here.knows("carol", "dave"))
+        await until(lambda: not here.process.outbox)
         assert here.log.silence < 5.0
         await asyncio.gather(*(ended(each) for each in (here, there)))
 
@@ -249,11 +249,11 @@ async def test_a_far_redis_that_freezes_holds_up_nobody_for_long(node):
             server.freeze()
             began = time.monotonic()
             publishing = asyncio.create_task(here.log.publish(revoking("alice")))
-            await until(lambda: here.sockets.closed, 2.0)
+            await until(lambda: here.sockets.closed)
             assert not (await publishing).recorded
             assert time.monotonic() - began < 6.0
             server.thaw()
-            await until(lambda: not here.process.outbox, 10.0)
+            await until(lambda: not here.process.outbox)
             await ended(here)
 
 

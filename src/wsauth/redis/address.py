@@ -44,8 +44,7 @@ class Address:
     """
 
     __slots__ = (
-        "_in_threads",
-        "_on_loops",
+        "_options",
         "_password",
         "_user",
         "db",
@@ -69,7 +68,8 @@ class Address:
             shared = {
                 name: value for name, value in options.items() if not name.startswith(("ssl_", "connection_class"))
             }
-            self._in_threads = self._on_loops = shared | _OURS
+            shared |= {"host": self.path or self.host, "port": self.port}  # for the texts of its errors
+            self._options = shared | _OURS
             self.for_threads()
             self.for_loops()
         except (AttributeError, TypeError, ValueError, RedisError):
@@ -107,10 +107,10 @@ class Address:
 
     def for_threads(self) -> Any:  # redis-py leaves these untyped
         """What speaks the protocol in a thread, once it is given a socket."""
-        return in_threads.Connection(**self._in_threads)  # type: ignore[no-untyped-call]
+        return in_threads.Connection(**self._options)  # type: ignore[no-untyped-call]
 
     def for_loops(self) -> on_loops.Connection:
-        options = self._on_loops | {"socket_timeout": None, "socket_connect_timeout": None}
+        options = self._options | {"socket_timeout": None, "socket_connect_timeout": None}
         return on_loops.Connection(**options)
 
 

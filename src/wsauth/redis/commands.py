@@ -104,7 +104,7 @@ class Commands:
 
 
 TIME: Command = ("TIME",)
-INFO: Command = ("INFO", "memory")
+INFO: Command = ("INFO",)
 
 
 def time_of(answer: Sequence[bytes]) -> float:
@@ -146,9 +146,34 @@ def answered(answer: Sequence[bytes] | None) -> tuple[str, int] | None:
 
 def eviction_of(answer: bytes) -> str:
     """The answer to INFO: the policy by which Redis evicts keys; empty where it evicts none."""
-    said = dict(line.split(b":", 1) for line in answer.splitlines() if b":" in line)
-    policy = said.get(b"maxmemory_policy", b"noeviction").decode("ascii", "replace")
+    policy = _told(answer).get("maxmemory_policy", "noeviction")
     return "" if policy == "noeviction" else policy
+
+
+def is_in_a_cluster(answer: bytes) -> bool:
+    """The answer to INFO: whether this is a node of a Redis Cluster."""
+    return _told(answer).get("redis_mode") == "cluster"
+
+
+def primaries_of(answer: object) -> list[tuple[str, str, str]] | None:
+    """The answer to INFO: name, host and port of the primaries that a Sentinel watches; None where it is none."""
+    told = _told(answer) if isinstance(answer, bytes) else {}
+    if told.get("redis_mode") != "sentinel":
+        return None
+    return [_primary(value) for name, value in told.items() if re.fullmatch(r"master\d+", name)]
+
+
+def _primary(said: str) -> tuple[str, str, str]:
+    fields = dict(
+        field.partition("=")[::2] for field in said.split(",")
+    )  # name=mymaster,status=ok,address=10.0.0.1:6379
+    host, _, port = fields.get("address", "").rpartition(":")
+    return fields.get("name", ""), host.strip("[]"), port
+
+
+def _told(answer: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in answer.decode("ascii", "replace").splitlines())
+    return {name: value.strip() for name, _, value in lines}
 
 
 def order(entry_id: bytes) -> tuple[int, int]:

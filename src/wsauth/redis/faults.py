@@ -21,7 +21,7 @@ ABSENT = "no such key"  # the error that XINFO gives for a stream that is not th
 UNKNOWN = "unknown command"
 
 _LONGEST = 160  # characters of an answer that are shown
-_CODE = re.compile(r"\b([A-Z]{4,16})\b")
+_CODE = re.compile(r"\b([A-Z]{3,16})\b")
 _BY_CLASS = {  # for redis-py takes the code out of the text where it has a class for it
     "ReadOnlyError": "READONLY",
     "OutOfMemoryError": "OOM",
@@ -102,12 +102,16 @@ _REFUSALS = (
     ("cluster mode", "this is a node of a Redis Cluster, which RedisLog does not follow and which has no databases"),
     ("no permissions to run the 'select'", "the account of the address may not SELECT a database"),
     ("max number of clients", _MEANINGS["MAXCLIENTS"]),
-    ("closed by server", "it closes the connection"),
+    ("closed by server", "it closes the connection; if it speaks TLS there, write rediss://"),
+    ("Error while reading from", "it closes the connection; if it speaks TLS there, write rediss://"),
+    ("while writing to socket", "it closes the connection; if it speaks TLS there, write rediss://"),
 )
 
 
 def refusal(error: RedisError) -> str:
     """Say why a log-in is refused, in words of our own."""
+    if isinstance(error, InvalidResponse):
+        return "what answers is no Redis, or speaks TLS; write rediss:// then"
     text = str(error)
     why = next((meaning for words, meaning in _REFUSALS if words.lower() in text.lower()), "")
     return f"it refuses the log-in; {why or 'its answer is not shown, for it may quote the password'}"
@@ -172,6 +176,8 @@ def _hint(error: object, address: Address) -> str:
         return " - this is no Redis, or it speaks TLS; write rediss:// then"
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
         return " - it does not speak TLS there; write redis://, or the port that does"
+    if isinstance(error, Late) and error.phase == "TLS":
+        return " - perhaps it does not speak TLS there; write redis://, or the port that does"
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return " - name its authority with ?ssl_ca_certs=/path/to/ca.pem"
     if UNKNOWN in text.lower():

@@ -16,7 +16,19 @@ import time
 from redis.exceptions import ResponseError
 
 from wsauth.redis.address import Command
-from wsauth.redis.commands import INFO, PAGE, TIME, Entry, Stream, entries_of, eviction_of, order, stream_of, time_of
+from wsauth.redis.commands import (
+    INFO,
+    PAGE,
+    TIME,
+    Entry,
+    Stream,
+    entries_of,
+    eviction_of,
+    is_in_a_cluster,
+    order,
+    stream_of,
+    time_of,
+)
 from wsauth.redis.faults import ELSEWHERE, code_of
 from wsauth.redis.line import Line
 from wsauth.redis.place import Place
@@ -195,7 +207,7 @@ class Follower:
         if why:
             self._process.say(logging.WARNING, "loss", "the revocation log is read again: %s", why)
             self._leased_at = -math.inf  # which may be lost as well
-        await self._warn_of_eviction()
+        await self._warn_of_what_it_is()
         place = Place()
         stream = await self._look()
         sent = await self._read_to_end(place)
@@ -248,7 +260,7 @@ class Follower:
                 sent = await self._read_to_end(place)
         return sent
 
-    async def _warn_of_eviction(self) -> None:
+    async def _warn_of_what_it_is(self) -> None:
         if self._process.has_asked_of_eviction:
             return
         try:
@@ -256,6 +268,14 @@ class Follower:
         except ResponseError:  # a provider may not allow it
             answer = b""
         self._process.has_asked_of_eviction = True
+        if is_in_a_cluster(answer):
+            self._process.say(
+                logging.WARNING,
+                "cluster",
+                "Redis at %r is a node of a Redis Cluster, which RedisLog does not follow: when its keys move to another"
+                " node, nothing can be read here; write the address of a Redis that is no part of one: redis://host:6379/0",
+                self._process.address,
+            )
         if policy := eviction_of(answer):
             self._process.say(
                 logging.WARNING,

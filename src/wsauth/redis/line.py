@@ -16,6 +16,7 @@ from typing import Any
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from wsauth.redis.address import CONNECT, Address, Command
+from wsauth.redis.commands import INFO, primaries_of
 from wsauth.redis.connecting import Phases, open_socket, open_stream
 from wsauth.redis.faults import ABSENT, FAULTS, UNKNOWN, IsSentinel, Refused, late, refusal
 
@@ -23,7 +24,6 @@ __all__ = ["CONNECT", "FAULTS", "Address", "Command", "Line", "Lines", "ThreadLi
 
 IDLE = 5.0  # seconds that a connection is kept for the next call where nobody reads
 _MOST = 32  # connections for the writers of one event loop, when all of them write at once
-_WHAT_IT_IS: Command = ("INFO",)
 
 
 class _Answers:
@@ -61,24 +61,14 @@ class _Answers:
         return is_unknown and self._error.command[0] != "AUTH"  # type: ignore[union-attr]
 
     def take(self, info: object) -> None:
-        """Take the answer to `INFO`. Raises IsSentinel."""
-        said = (
-            dict(line.split(b":", 1) for line in info.splitlines() if b":" in line) if isinstance(info, bytes) else {}
-        )
-        if said.get(b"redis_mode", b"").strip() == b"sentinel":
-            raise IsSentinel(self._address, [_primary(said[name]) for name in said if name.startswith(b"master")])
+        """Take the answer to INFO. Raises IsSentinel."""
+        if (primaries := primaries_of(info)) is not None:
+            raise IsSentinel(self._address, primaries)
 
     def check(self) -> list[Any]:
         if self._error is not None:
             raise self._error
         return self.given
-
-
-def _primary(said: bytes) -> tuple[str, str, str]:
-    """Name, host and port of what a Sentinel says of a primary: name=mymaster,status=ok,address=10.0.0.1:6379,..."""
-    fields = dict(field.partition("=")[::2] for field in said.decode("ascii", "replace").split(","))
-    host, _, port = fields.get("address", "").rpartition(":")
-    return fields.get("name", ""), host.strip("[]"), port
 
 
 @contextmanager
@@ -137,7 +127,7 @@ class Line:
             with answers.next():
                 answers.given.append(await connection.read_response())
         if answers.asks_what_it_is:
-            await connection.send_packed_command(connection.pack_commands([_WHAT_IT_IS]))
+            await connection.send_packed_command(connection.pack_commands([INFO]))
             answers.take(await connection.read_response())
         return answers
 
@@ -250,8 +240,8 @@ class ThreadLine:
             with answers.next():
                 answers.given.append(self._read(command, ends, seconds))
         if answers.asks_what_it_is:
-            connection.send_packed_command(connection.pack_commands([_WHAT_IT_IS]))
-            answers.take(self._read(_WHAT_IT_IS, ends, seconds))
+            connection.send_packed_command(connection.pack_commands([INFO]))
+            answers.take(self._read(INFO, ends, seconds))
         return answers
 
     def _read(self, command: Command, ends: float, seconds: float) -> Any:
