@@ -42,13 +42,13 @@ class Told:
     def freeze(self, monkeypatch) -> None:
         """Have no question answered any more."""
 
-        def hang(line, seconds, *commands):
+        def hang(line, seconds, *commands, connecting):
             self.asked += 1
             self.now += seconds
             raise TimeoutError
 
-        async def hang_on_a_loop(lines, seconds, *commands):
-            hang(lines, seconds, *commands)
+        async def hang_on_a_loop(lines, seconds, *commands, connecting):
+            hang(lines, seconds, *commands, connecting=connecting)
 
         monkeypatch.setattr(ThreadLine, "ask", hang)
         monkeypatch.setattr(Lines, "ask", hang_on_a_loop)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import redis
-from redis_nodes import LOG, NEVER, revoking, until
+from redis_nodes import LOG, NEVER, SECRET, revoking, until
 
 from wsauth.redis import follower
 from wsauth.redis.commands import Commands
@@ -28,7 +28,7 @@ class Clock:
 
 @pytest.fixture
 def process() -> Process:
-    return Process(Address("redis://localhost"), Commands("test"), Keyring(["s" * 16], "test"), Records(Clock()))
+    return Process(Address("redis://localhost"), Commands("test"), Keyring([SECRET], "test"), Records(Clock()))
 
 
 def test_an_answer_that_came_late_does_not_put_the_clock_wrong(process: Process):

@@ -69,7 +69,11 @@ def publication(process: Process, make: MakeRecord, wait: float, patience: float
 
 def _ends(began: float, patience: float, is_away: bool) -> float:
     """When to give up. A time that took long to learn, because of the connection, takes nothing from the last attempt."""
-    return began + patience if is_away else max(began + TIME_DEADLINE + patience, time.monotonic() + DEADLINE)
+    return (
+        began + patience
+        if is_away
+        else max(began + TIME_DEADLINE + patience, time.monotonic() + min(patience, DEADLINE))
+    )
 
 
 def _now(process: Process, tries_once: bool) -> Generator[Ask, Answer, float]:
