@@ -78,6 +78,7 @@ async def test_what_an_identity_leaves_out_stays_as_it_was():
         session_id="s",
         token_id="t",
         key_id="k",
+        issuer="i",
         labels={"device": "phone"},
     )
 
@@ -87,7 +88,8 @@ async def test_what_an_identity_leaves_out_stays_as_it_was():
     async def recheck(identity):
         return Identity(identity.subject, labels={"room": "7"})
 
-    for whom in ({"session_id": "s"}, {"token_id": "t"}, {"key_id": "k"}, {"labels": {"device": "phone", "room": "7"}}):
+    named_by = [{"session_id": "s"}, {"token_id": "t"}, {"key_id": "k"}, {"issuer": "i"}]
+    for whom in (*named_by, {"labels": {"device": "phone", "room": "7"}}):
         policy = Policy([named(verifier=verify)], recheck=recheck, recheck_every=10)
         live = await opened(policy=policy)
         await asyncio.sleep(15)

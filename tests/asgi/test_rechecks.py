@@ -434,11 +434,12 @@ async def test_who_holds_no_longer_is_closed_with_the_reason():
     await leave(carol)
 
 
-async def test_a_connection_never_changes_hands(caplog):
+@pytest.mark.parametrize("other", [Identity("bob"), Identity("alice", issuer="of another alice")])
+async def test_a_connection_never_changes_hands(other, caplog):
     """An answer about somebody else is a fault of the code, and ends it."""
     store = Store(alice=None)
     live = await let_in(store)
-    store.findings = lambda identities: [Identity("bob")]
+    store.findings = lambda identities: [other]
     await live.over()
     assert live.server.code == 4410
     assert "another subject" in caplog.text

@@ -93,6 +93,14 @@ def test_nobody_has_no_hash():
     assert subject_hash("") == ""
 
 
+def test_the_subject_of_each_issuer_has_a_hash_of_its_own():
+    """Two issuers' "1" are two people, and neither is the "1" that nobody vouches for."""
+    hashes = [subject_hash("1", issuer) for issuer in (None, "", "a", "b", "1")]
+    assert len(set(hashes)) == len(hashes)
+    assert subject_hash("1", "a") != subject_hash("a", "1")
+    assert subject_hash("", "a") == ""
+
+
 # Sinks of a policy
 
 

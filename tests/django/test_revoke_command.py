@@ -81,9 +81,9 @@ def test_it_finds_the_policies_of_the_running_application(recorded):
 def test_every_verb_is_its_namesake(verb):
     """With all that it matches in one record."""
     until = ["--until", "1h"] if verb == "block" else []
-    record, wait = published(verb, "--subject", "7", "--token-id", "t", "--key-id", "k", *until)
+    record, wait = published(verb, "--subject", "7", "--issuer", "i", "--token-id", "t", "--key-id", "k", *until)
     assert record.verb.value == verb
-    assert dict(record.match) == {"subject": "7", "token_id": "t", "key_id": "k"}
+    assert dict(record.match) == {"subject": "7", "issuer": "i", "token_id": "t", "key_id": "k"}
     assert (wait, record.after, record.spread) == (0, 0, 0)
 
 

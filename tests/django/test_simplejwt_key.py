@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -14,7 +15,7 @@ from django.test import override_settings
 from project.people import access_token
 from rest_framework_simplejwt.backends import TokenBackend
 
-from wsauth import ConfigurationError, Credentials, Handshake
+from wsauth import ConfigurationError, Credentials, Handshake, VerifierUnavailable
 from wsauth.django import SimpleJWTVerifier, simplejwt_key
 from wsauth.verifiers.keys import key_id
 
@@ -68,6 +69,18 @@ def test_strong_key_is_taken(options: dict[str, Any]):
     """As simplejwt takes it."""
     with override_settings(SIMPLE_JWT=options):
         SimpleJWTVerifier()
+
+
+async def test_key_is_judged_late_where_the_settings_come_late(alice: Any, monkeypatch: Any, caplog: Any):
+    """A policy may be written before Django is set up: then nobody is let in, and the log says why."""
+    with monkeypatch.context() as early:
+        early.setattr("wsauth.django.simplejwt.django_settings", SimpleNamespace(configured=False))
+        verifier = SimpleJWTVerifier()
+    credentials = Credentials(access_token(alice))
+    with override_settings(SIMPLE_JWT={"SIGNING_KEY": "8 bytes!"}), pytest.raises(VerifierUnavailable):
+        await verifier.verify(credentials, Handshake("/"))
+    assert "SIMPLE_JWT" in caplog.text
+    assert (await verifier.verify(credentials, Handshake("/"))).user == alice
 
 
 @pytest.mark.parametrize("header", [{}, {"kid": "of another key"}])

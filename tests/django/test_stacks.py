@@ -239,6 +239,17 @@ def test_project_jwt_is_simplejwts_where_it_is_installed():
     assert isinstance(ProjectJWT().chosen, SimpleJWTVerifier)
 
 
+@pytest.mark.parametrize("installed", [True, False], ids=["simplejwt", "SECRET_KEY"])
+def test_a_key_that_can_be_guessed_stops_the_start(installed, monkeypatch):
+    """The stack is refused where it is written, not at its first handshake."""
+    monkeypatch.setattr("wsauth.django.stacks.find_spec", lambda name: installed or None)
+    with (
+        override_settings(SECRET_KEY="django-insecure-w9$kq3m!v7zr@x2p8h#d5f^j&b1n*t6y(g4s)u0e"),
+        pytest.raises(ConfigurationError, match="startproject"),
+    ):
+        TokenOrSessionAuthMiddlewareStack(None)
+
+
 async def test_project_jwt_is_signed_with_the_secret_key_where_simplejwt_is_not_installed(alice, monkeypatch):
     """HS256 with SECRET_KEY and simplejwt's own claim."""
     monkeypatch.setattr("wsauth.django.stacks.find_spec", lambda name: None)

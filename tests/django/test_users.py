@@ -156,6 +156,74 @@ def test_plain_function_is_refused_with_the_fix():
         UserVerifier(lambda credentials: None)
 
 
+# --- several issuers --------------------------------------------------------------------------------------------------
+
+OURS, THEIRS = "https://ours.example", "https://theirs.example"
+OTHER = "another key, of another issuer, of at least 32 bytes"
+BOTH = JWTVerifier(issuer={OURS: SECRET_KEY, THEIRS: OTHER}, algorithms=["HS256"])
+BY_ISSUER = {OURS: "pk", THEIRS: "username"}
+
+
+async def found(verifier, issuer, subject):
+    token = jwt(key=SECRET_KEY if issuer == OURS else OTHER, iss=issuer, sub=subject)
+    return await verifier.verify(Credentials(token), Handshake("/"))
+
+
+@pytest.mark.parametrize("field", ["pk", "username", {OURS: "pk"}, {**BY_ISSUER, "https://else": "pk"}])
+def test_one_field_for_several_issuers_stops_the_start(field):
+    """Each issuer's "1" would become the same user; the error says what to write."""
+    with pytest.raises(ConfigurationError, match=f'field={{"{OURS}": ..., "{THEIRS}": ...}}'):
+        UserVerifier(BOTH, field=field)
+    with pytest.raises(ConfigurationError, match=r'claims\["iss"\]'):
+        JWTVerifier(issuer={OURS: SECRET_KEY, THEIRS: OTHER}, algorithms=["HS256"], load_user=load_user)
+
+
+@pytest.mark.parametrize("field", [{}, {OURS: "pk", THEIRS: "group__name"}, {OURS: "pk", THEIRS: ""}, ["pk"], None])
+def test_field_of_an_issuer_that_is_none_stops_the_start(field):
+    """A field for each, by its name."""
+    with pytest.raises(ConfigurationError, match="UserVerifier"):
+        UserVerifier(BOTH, field=field)
+
+
+async def test_each_issuer_has_a_field_of_its_own(alice):
+    """The subject is the primary key, and the issuer stays beside it; a re-check looks where the handshake did."""
+    bob = await User.objects.acreate(username=str(alice.pk))
+    verifier = UserVerifier(BOTH, field=BY_ISSUER)
+    identities = [await found(verifier, issuer, str(alice.pk)) for issuer in (OURS, THEIRS)]
+    assert [(each.user, each.subject, each.issuer) for each in identities] == [
+        (alice, str(alice.pk), OURS),
+        (bob, str(bob.pk), THEIRS),
+    ]
+    assert await verifier.recheck(identities) == identities
+    await User.objects.filter(pk=bob.pk).aupdate(is_active=False)
+    first, second = await verifier.recheck(identities)
+    assert (first.user, type(second)) == (alice, InvalidCredentials)
+
+
+@pytest.mark.parametrize("issuer", [OURS, THEIRS])
+async def test_verifier_that_does_not_say_how_many_issuers_it_has_gives_nobody_a_user(alice, issuer, caplog):
+    """It may be a wrapper around one of several; the log says what to write."""
+
+    class Wrapper:
+        async def verify(self, credentials, handshake):
+            return await BOTH.verify(credentials, handshake)
+
+    with pytest.raises(VerifierUnavailable):
+        await found(UserVerifier(Wrapper()), issuer, str(alice.pk))
+    assert f"UserVerifier(..., field={{'{issuer}': 'pk'}})" in caplog.text
+    with pytest.raises(InvalidCredentials):
+        await found(UserVerifier(Wrapper(), field={"https://else": "pk"}), issuer, str(alice.pk))
+    assert (await found(UserVerifier(Wrapper(), field={issuer: "pk"}), issuer, str(alice.pk))).user == alice
+
+
+async def test_one_issuer_needs_no_field_of_its_own(alice):
+    """There is nobody to take its subjects for another's."""
+    verifier = UserVerifier(JWTVerifier(SECRET_KEY, algorithms=["HS256"], issuer=OURS))
+    identity = await found(verifier, OURS, str(alice.pk))
+    assert (identity.user, identity.issuer) == (alice, OURS)
+    assert await verifier.recheck([identity]) == [identity]
+
+
 @pytest.mark.parametrize("claims", [{"sub": "{}"}, {"user_id": "{}"}, {"user_id": 1}, {"sub": "{}", "user_id": 1}])
 async def test_load_user_reads_the_usual_claims(alice, claims):
     """`sub`, or simplejwt's `user_id`."""

@@ -52,14 +52,30 @@ async def test_a_revocation_ends_what_it_matches(connections):
 
 @pytest.mark.parametrize(
     "selector",
-    [{"subject": "alice"}, {"session_id": "s"}, {"token_id": "t"}, {"key_id": "k"}, {"labels": {"device": "phone"}}],
+    [
+        {"subject": "alice"},
+        {"session_id": "s"},
+        {"token_id": "t"},
+        {"key_id": "k"},
+        {"issuer": "i"},
+        {"labels": {"device": "phone"}},
+    ],
 )
 async def test_any_selector_finds(connections, selector):
     """Subject, session, token, key and label name a connection alike."""
-    socket, _ = opened(connections, session_id="s", token_id="t", key_id="k", labels={"device": "phone"})
+    socket, _ = opened(connections, session_id="s", token_id="t", key_id="k", issuer="i", labels={"device": "phone"})
     opened(connections, "bob")
     assert (await connections.disconnect(**selector)).closed == 1
     assert socket.ended == [Reason.GOING_AWAY]  # and so it may come back
+
+
+async def test_a_subject_of_one_issuer_is_refused_and_that_of_another_is_not(connections):
+    """Two issuers' "alice" are two people; without an issuer both are meant."""
+    await connections.revoke(subject="alice", issuer="a")
+    assert opened(connections, issuer="a")[1] is Reason.REVOKED
+    assert opened(connections, issuer="b")[1] is opened(connections)[1] is Standing.GOOD
+    await connections.revoke(subject="alice")
+    assert {opened(connections, issuer=issuer)[1] for issuer in ("a", "b", None)} == {Reason.REVOKED}
 
 
 async def test_several_selectors_must_all_match(connections):

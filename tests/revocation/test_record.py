@@ -106,6 +106,16 @@ def test_an_odd_record_is_told_from_one_of_a_later_version(change, error):
     assert raised.type is error
 
 
+def test_a_record_that_names_an_issuer_is_of_another_version():
+    """A process that knows no issuers would match nobody by it, and take that for enforced."""
+    record = Record(Verb.REVOKE, frozenset({("subject", "1"), ("issuer", "i")}), 1.0, 2.0)
+    sent = json.loads(record.encode())
+    assert sent["v"] == 2
+    assert Record.decode(record.encode()) == record
+    with pytest.raises(UnknownVersion):
+        Record.decode(json.dumps({**sent, "v": 1}).encode())
+
+
 def test_a_record_of_a_later_version_may_look_different():
     """Its version is read before anything else of it."""
     with pytest.raises(UnknownVersion):

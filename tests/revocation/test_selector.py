@@ -26,6 +26,8 @@ def test_a_selector_is_all_of_its_keys():
         ({"subjet": "42"}, "subjet is no selector"),
         ({"labels": "phone"}, "labels must be"),
         ({"labels": {"subject": "42"}}, "labels must be"),
+        ({"labels": {"issuer": "i"}}, "labels must be"),
+        ({"issuer": ""}, "issuer must be"),
         ({"labels": {"device": 1}}, "device must be"),
         ({"labels": {"": "phone"}}, "name of a label"),
         ({"labels": {"x" * (MAX_KEY + 1): "phone"}}, "name of a label"),
@@ -59,12 +61,13 @@ def test_a_hint_is_about_the_selector_that_is_odd(whom, ends):
 
 def test_an_identity_is_found_by_whatever_it_bears():
     """And by nothing else: an empty name is none."""
-    identity = Identity("42", session_id="s", token_id="t", key_id="k", labels={"device": "phone"})
+    identity = Identity("42", session_id="s", token_id="t", key_id="k", issuer="i", labels={"device": "phone"})
     assert set(keys_of(identity)) == {
         ("subject", "42"),
         ("session_id", "s"),
         ("token_id", "t"),
         ("key_id", "k"),
+        ("issuer", "i"),
         ("device", "phone"),
     }
     assert keys_of(Identity("42", session_id="")) == (("subject", "42"),)
@@ -73,4 +76,4 @@ def test_an_identity_is_found_by_whatever_it_bears():
 
 def test_a_label_makes_nobody_somebody_else():
     """What a verifier took from a token's claims must not stand in for the subject."""
-    assert keys_of(Identity("42", labels={"subject": "43"})) == (("subject", "42"),)
+    assert keys_of(Identity("42", labels={"subject": "43", "issuer": "i"})) == (("subject", "42"),)

@@ -159,7 +159,7 @@ class Connection:
         A nested policy's are told only of what that policy refuses.
         """
         if self.policies and (sinks := self.policies[0].events):
-            subject = subject_hash(self.identity.subject)
+            subject = subject_hash(self.identity.subject, self.identity.issuer)
             emit(sinks, Event(kind, reason, self.identity.scheme, subject, self.id, seconds))
 
     def release(self) -> None:

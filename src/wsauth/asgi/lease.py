@@ -148,9 +148,10 @@ class Lease:
     def renew(self, identity: Identity) -> Reason | None:
         """Take the identity as it stands now. Returns why the connection must end instead, where it must."""
         before = self.identity
-        if identity.subject != before.subject:
+        if (identity.subject, identity.issuer) != (before.subject, before.issuer):
             logger.error(
-                "connection %s: its re-check answered another subject; it never changes hands", self.connection.id
+                "connection %s: its re-check answered another subject, or that of another issuer; it never changes hands",
+                self.connection.id,
             )
             return Reason.REVOKED
         self.identity = replace(identity, scheme=before.scheme)

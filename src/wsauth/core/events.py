@@ -73,12 +73,16 @@ class Event:
 EventSink = Callable[[Event], object]
 
 
-def subject_hash(subject: str) -> str:
+def subject_hash(subject: str, issuer: str | None = None) -> str:
     """Return 16 hexadecimal digits for a subject (of its SHA-256), and nothing for the anonymous one.
 
-    This is a pseudonym and no secrecy: who knows or guesses a subject (a row number, an e-mail address) finds its hash.
+    The subjects of each issuer have hashes of their own. This is a pseudonym and no secrecy: who knows or guesses a subject
+    (a row number, an e-mail address) finds its hash.
     """
-    return hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[:16] if subject else ""
+    text = subject.encode("utf-8", "surrogatepass")
+    if issuer is not None:
+        text = hashlib.sha256(issuer.encode("utf-8", "surrogatepass")).digest() + text
+    return hashlib.sha256(text).hexdigest()[:16] if subject else ""
 
 
 def check_sinks(sinks: Iterable[EventSink]) -> tuple[EventSink, ...]:

@@ -15,7 +15,8 @@ class Identity:
     """A verified identity, or an anonymous one.
 
     `subject` is the stable name of the user (the `sub` of RFC 7519, a primary key as text) and is what `revoke` takes;
-    it is empty for an anonymous identity. `user` is the application's own object for it, if there is one.
+    it is empty for an anonymous identity. `issuer` is who vouches for it, where the verifier pins that: the subject "1" of
+    two issuers is two people. `user` is the application's own object for it, if there is one.
     `scheme` is the name of the security scheme that decided; the policy fills it in.
     `issued_at` and `expires_at` are POSIX timestamps in seconds: the connection ends at `expires_at`.
     `session_id` and `token_id` name the credential for revocation; where the credential's own key is a secret, they
@@ -33,6 +34,7 @@ class Identity:
     session_id: str | None = field(default=None, repr=False)
     token_id: str | None = field(default=None, repr=False)
     key_id: str | None = field(default=None, repr=False)
+    issuer: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     scope: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
@@ -42,8 +44,8 @@ class Identity:
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str):
             raise TypeError(f"Identity.subject must be a str, not {type(self.subject).__name__}: write str(user.pk)")
-        for name, text in (("session_id", self.session_id), ("token_id", self.token_id), ("key_id", self.key_id)):
-            if text is not None and not isinstance(text, str):
+        for name in ("session_id", "token_id", "key_id", "issuer"):
+            if (text := getattr(self, name)) is not None and not isinstance(text, str):
                 raise TypeError(f"Identity.{name} must be a str or None, not {type(text).__name__}: write str(...)")
         _require_time("issued_at", self.issued_at)
         _require_time("expires_at", self.expires_at)
@@ -77,6 +79,7 @@ class Identity:
             session_id=self.session_id or before.session_id,
             token_id=self.token_id or before.token_id,
             key_id=self.key_id or before.key_id,
+            issuer=self.issuer or before.issuer,
             labels={**before.labels, **self.labels},
             claims={**before.claims, **self.claims},
             scope={**before.scope, **self.scope},

@@ -25,9 +25,10 @@ class Verifier(Protocol):
     InvalidCredentials for a credential that proves nothing, which is final; raises VerifierUnavailable where it cannot
     tell. Any other exception refuses the connection and is logged.
 
-    Two optional attributes: `stateful` (default False) is whether a store is asked, and so may be asked again after a
-    revocation; `framework` is a `FrameworkScope` that puts the identity where the framework's code looks for it. One that is
-    a `Rechecker` too is asked again and again about the connections that it let in.
+    Three optional attributes: `stateful` (default False) is whether a store is asked, and so may be asked again after a
+    revocation; `issuers` (default None) are those that `Identity.issuer` may name, where they are pinned; `framework` is a
+    `FrameworkScope` that puts the identity where the framework's code looks for it. One that is a `Rechecker` too is asked
+    again and again about the connections that it let in.
     """
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None: ...

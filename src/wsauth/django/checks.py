@@ -64,9 +64,11 @@ def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
                 obj=path,
                 id="wsauth.W001",
             )
-        if isinstance(scheme.verifier, UserVerifier) and not _is_field(scheme.verifier.field):
+        for field in scheme.verifier.fields if isinstance(scheme.verifier, UserVerifier) else ():
+            if _is_field(field):
+                continue
             yield Error(
-                f"The scheme {scheme.name!r} of {path} looks for users by {scheme.verifier.field!r}, which is no field of"
+                f"The scheme {scheme.name!r} of {path} looks for users by {field!r}, which is no field of"
                 f" {settings.AUTH_USER_MODEL}.",
                 hint='Write UserVerifier(..., field="username"), with the name of a unique field, or leave it out for the'
                 " primary key.",

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings as django_settings
+
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
@@ -47,10 +49,15 @@ class SimpleJWTVerifier:
     framework: ClassVar[DjangoScope] = DjangoScope()
 
     def __init__(self) -> None:
-        simplejwt_key.check()
+        self._is_checked = django_settings.configured
+        if self._is_checked:
+            simplejwt_key.check()
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         claims = compact.check(credentials.secret).payload
+        if not self._is_checked:
+            simplejwt_key.check_late()
+            self._is_checked = True
         for name in ("exp", "nbf", "iat"):
             _check_number(claims, name)
         return await ask(_identify, credentials.secret, claims)
@@ -92,6 +99,7 @@ def _identify(raw: str, claims: Mapping[str, Any]) -> Identity:
         expires_at=claims["exp"] + backend.get_leeway().total_seconds(),
         token_id=token_id if isinstance(token_id, str) else None,
         key_id=simplejwt_key.id_of(backend, raw),
+        issuer=None if backend.issuer is None else claims.get("iss"),
         claims=MappingProxyType(dict(claims)),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from wsauth.core.errors import ConfigurationError, VerifierUnavailable
 from wsauth.verifiers import strength, thumbprint
 
 logger = logging.getLogger("wsauth")
@@ -29,6 +30,15 @@ def check() -> None:
         size = getattr(_prepared(algorithm, options["VERIFYING_KEY"]), "key_size", None)
         if size is not None and algorithm[:2] in ("RS", "PS"):
             strength.check_rsa(size, 'SIMPLE_JWT["VERIFYING_KEY"]')
+
+
+def check_late() -> None:
+    """Check where the verifier was made before the settings were there. Raises VerifierUnavailable, and logs why."""
+    try:
+        check()
+    except ConfigurationError as error:
+        logger.error("every token is refused: %s", error)
+        raise VerifierUnavailable("the key of SIMPLE_JWT is refused") from None
 
 
 def _check_secret(secret: bytes, algorithm: str) -> None:

@@ -112,12 +112,17 @@ def TokenOrSessionAuthMiddlewareStack(
 class ProjectJWT:
     """The JWT that the project issues: simplejwt's where that is installed, else HS256 with the SECRET_KEY and `user_id`.
 
-    Chosen at the first handshake, so that it can be named before the settings are there.
+    Chosen at the first handshake where it is named before the settings are there, else at once: a key that anybody could
+    guess raises ConfigurationError.
     """
 
     stateful: ClassVar[bool] = False
     bearer_format: ClassVar[str] = "JWT"
     framework: ClassVar[DjangoScope] = DjangoScope()
+
+    def __init__(self) -> None:
+        if settings.configured:
+            _ = self.chosen
 
     @cached_property
     def chosen(self) -> SimpleJWTVerifier | UserVerifier:

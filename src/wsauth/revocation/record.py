@@ -18,6 +18,7 @@ from wsauth.core.strict_json import loads
 from wsauth.revocation.selector import MAX_KEY, Key, Match
 
 VERSION = 1
+WITH_ISSUER = 2  # the version of a record that names an issuer: a process that knows none would match nobody
 MAX_BODY = 4096  # bytes
 MAX_AGE = 31 * 86400.0  # seconds that a record is kept at most
 BRIEF = 3600.0  # seconds: for what only a process that was cut off still needs to hear
@@ -64,7 +65,7 @@ class Record:
     def encode(self) -> bytes:
         """Return the body that is signed and sent. Raises ValueError where it would be over 4 KiB."""
         fields: dict[str, Any] = {
-            "v": VERSION,
+            "v": WITH_ISSUER if _names_issuer(dict(self.match)) else VERSION,
             "id": self.id,
             "verb": self.verb.value,
             "match": dict(sorted(self.match)),
@@ -93,14 +94,15 @@ class Record:
         fields = loads(body.decode("utf-8"))
         if not isinstance(fields, dict):
             raise ValueError("a record is no object")
-        if fields.get("v") != VERSION:
+        match = fields.get("match")
+        if fields.get("v") != (WITH_ISSUER if _names_issuer(match) else VERSION):
             raise UnknownVersion(f"a record is of another version than {VERSION}")
         verb, reason = _VERBS.get(_text(fields.get("verb"))), _REASONS.get(_text(fields.get("reason", "REVOKED")))
         if verb is None or reason is None:
             raise UnknownVersion("a record holds an unknown verb or reason")
         return cls(
             verb,
-            _match(fields.get("match")),
+            _match(match),
             _seconds(fields, "at"),
             _seconds(fields, "until"),
             _seconds(fields, "after", 0.0),
@@ -129,6 +131,10 @@ _USUAL = re.compile(
     rb'"at":(\d{1,12}\.\d{1,9}),"until":(\d{1,12}\.\d{1,9}),"reason":"(%s)"(,"exact":true)?\}'
     % ("|".join(_VERBS).encode(), "|".join(_REASONS).encode())
 )
+
+
+def _names_issuer(match: object) -> bool:
+    return isinstance(match, dict) and "issuer" in match
 
 
 def _match(value: object) -> Match:

@@ -20,7 +20,7 @@ from wsauth.revocation.selector import Key, Match
 
 SLICE = 100  # records that are looked at in one go
 _BITS = (1 << 60) - 1  # of a hash: a number of as many fits into 32 bytes
-_NARROW = ("token_id", "session_id", "subject", "key_id")  # before any label
+_NARROW = ("token_id", "session_id", "subject", "key_id", "issuer")  # before any label
 
 
 class Listener(Protocol):

@@ -12,18 +12,22 @@ if TYPE_CHECKING:
 Key = tuple[str, str]
 Match = frozenset[Key]
 
-KINDS = ("subject", "session_id", "token_id", "key_id")
+KINDS = ("subject", "session_id", "token_id", "key_id", "issuer")
 MAX_KEY = 512  # characters
 MAX_MATCH = 3072  # bytes of JSON: what else a record holds fits beside it
 
 
 class Whom(TypedDict, total=False):
-    """The selectors of every verb, as in `Identity`. `labels` are those that a verifier gave the identity."""
+    """The selectors of every verb, as in `Identity`. `labels` are those that a verifier gave the identity.
+
+    `subject` alone is that of every issuer; with `issuer` it is one person, where issuers are several.
+    """
 
     subject: str
     session_id: str
     token_id: str
     key_id: str
+    issuer: str
     labels: Mapping[str, str]
 
 
@@ -33,7 +37,8 @@ def match_of(whom: Mapping[str, object]) -> Match:
     labels = given.pop("labels", {})
     if unknown := given.keys() - set(KINDS):
         raise ValueError(
-            f"{', '.join(sorted(unknown))} is no selector; write subject=, session_id=, token_id=, key_id= or labels="
+            f"{', '.join(sorted(unknown))} is no selector; write subject=, issuer=, session_id=, token_id=,"
+            " key_id= or labels="
         )
     if not isinstance(labels, Mapping) or labels.keys() & set(KINDS):
         raise ValueError('labels must be a mapping of other names than the selectors, as labels={"device": "phone"}')

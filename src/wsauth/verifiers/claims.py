@@ -41,9 +41,8 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
-    """The configured expectations. None for issuers means any; None for audiences means a token without an audience."""
+    """The configured expectations. None for audiences means a token without an audience. Who issued it, its key says."""
 
-    issuers: frozenset[str] | None
     audiences: frozenset[str] | None
     leeway: float
     token_types: frozenset[str]
@@ -54,7 +53,6 @@ class ClaimRules:
     def of(
         cls,
         *,
-        issuer: str | Collection[str] | None,
         audience: str | Collection[str] | None,
         leeway: float,
         token_type: str | Collection[str],
@@ -70,11 +68,10 @@ class ClaimRules:
         if not isinstance(subject_claim, str) or not subject_claim:
             raise ConfigurationError('JWTVerifier: subject_claim is the name of a claim; write subject_claim="sub"')
         return cls(
-            issuers=None if issuer is None else _texts(issuer, "issuer"),
-            audiences=None if audience is None else _texts(audience, "audience"),
+            audiences=None if audience is None else texts(audience, "audience"),
             leeway=float(leeway),
-            token_types=_kinds(_texts(token_type, "token_type")),
-            typ=None if typ is None else media_type(*_texts(typ, "typ")),
+            token_types=_kinds(texts(token_type, "token_type")),
+            typ=None if typ is None else media_type(*texts(typ, "typ")),
             subject_claim=subject_claim,
         )
 
@@ -90,8 +87,6 @@ class ClaimRules:
     def check(self, claims: Mapping[str, Any], now: float) -> Times:
         """Return the dates of claims that are acceptable at `now`; raise InvalidCredentials otherwise."""
         times = self._check_dates(claims, now)
-        if self.issuers is not None:
-            self._check_issuer(self.issuers, claims)
         self._check_audience(claims)
         self._check_kind(claims)
         return times
@@ -116,11 +111,6 @@ class ClaimRules:
         if iat is not None and not iat - self.leeway <= now:
             raise InvalidCredentials("token was issued in the future (iat)")
         return Times(exp, iat)
-
-    def _check_issuer(self, issuers: frozenset[str], claims: Mapping[str, Any]) -> None:
-        issuer = claims.get("iss")
-        if not isinstance(issuer, str) or issuer not in issuers:
-            raise InvalidCredentials("claim iss is not the configured issuer")
 
     def _check_audience(self, claims: Mapping[str, Any]) -> None:
         """RFC 7519 §4.1.3: who does not find itself in a present `aud` must reject the token."""
@@ -183,8 +173,9 @@ def _kinds(names: frozenset[str]) -> frozenset[str]:
     return kinds | _ACCESS if "access" in kinds else kinds
 
 
-def _texts(value: object, name: str) -> frozenset[str]:
-    texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, Collection) and texts and all(isinstance(text, str) and text for text in texts):
-        return frozenset(texts)
+def texts(value: object, name: str) -> frozenset[str]:
+    """Return the texts of a setting that takes one or several. Raises ConfigurationError for anything else."""
+    several = [value] if isinstance(value, str) else value
+    if isinstance(several, Collection) and several and all(isinstance(text, str) and text for text in several):
+        return frozenset(several)
     raise ConfigurationError(f"JWTVerifier: {name} is {value!r}; write {name}='...' or a list of such texts")

@@ -1,13 +1,13 @@
 """JSON Web Tokens: a signature, then claims, then an identity (RFC 7519, with the advice of RFC 8725).
 
-The order is fixed: shape and header (`compact`), the key that is configured for it (`keys`, `jwks`), the signature (the
+The order is fixed: shape and header (`compact`), the keys of its issuer (`issuers`, `keys`, `jwks`), the signature (the
 joserfc library), the claims (`claims`). What a token says is believed only after its signature.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +15,7 @@ from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.identity import Identity
 from wsauth.core.verifier import Finding, require_async
 from wsauth.verifiers import claims as claims_of
-from wsauth.verifiers import compact, keys
+from wsauth.verifiers import compact, issuers, keys
 from wsauth.verifiers.jwks import JWKS
 from wsauth.verifiers.keys import key_id
 from wsauth.verifiers.loading import LoadUser, load, load_again
@@ -23,7 +23,6 @@ from wsauth.verifiers.loading import LoadUser, load, load_again
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
-    from wsauth.verifiers.material import KeyLike
 
 __all__ = ["JWKS", "JWTVerifier", "key_id"]
 
@@ -34,10 +33,14 @@ class JWTVerifier:
         JWTVerifier(os.environ["JWT_SECRET"], algorithms=["HS256"])
         JWTVerifier(public_pem, algorithms=["RS256"], issuer="https://id.example.com/", audience="chat")
         JWTVerifier(JWKS("https://id.example.com/jwks.json"), algorithms=["ES256"], issuer=..., audience=...)
+        JWTVerifier(issuer={"https://a.example": JWKS(...), "https://b.example": pem}, algorithms=["ES256"])
 
     `key_or_keys` is a secret, a PEM text, a JWK, a JWK Set, a joserfc key, a list of these (rotation: the new key and
     the old one), a mapping of `kid` to key, or a `JWKS` address. Each key serves exactly one of `algorithms`. Weak
     secrets, public keys given as secrets and pairs that do not fit raise ConfigurationError.
+
+    `issuer` is whom the token must name as its `iss`, which then becomes `Identity.issuer`. Several issuers each have their
+    own keys, in a mapping. Names of one issuer may also share one key or one `JWKS`: `issuer=["https://a", "a"]`.
 
     `exp` and a subject are required. A token with an `aud` is refused unless `audience` names it (RFC 7519 §4.1.3).
     `leeway` allows for clocks that differ, by at most 10 seconds.
@@ -50,8 +53,9 @@ class JWTVerifier:
 
     `load_user` is an async function of the claims that returns the application's user, or None for an unknown one.
     A user of whom something says that he is inactive (a false `is_active`, a true `disabled`, as an attribute, a key or a
-    method: see `wsauth.core.active`) is refused, also when a re-check loads him again. `subject_claim` names the claim
-    that identifies the user; another one than `sub`, such as simplejwt's `user_id`, may be an integer.
+    method: see `wsauth.core.active`) is refused, also when a re-check loads him again. With several issuers it has to
+    look at `iss`: each has a subject "1". `subject_claim` names the claim that identifies the user; another one than
+    `sub`, such as simplejwt's `user_id`, may be an integer.
 
     Raises InvalidCredentials for every token that is refused, and VerifierUnavailable where the keys cannot be fetched.
     """
@@ -61,10 +65,10 @@ class JWTVerifier:
 
     def __init__(
         self,
-        key_or_keys: KeyLike | Iterable[KeyLike] | Mapping[str, KeyLike] | JWKS,
-        algorithms: Collection[str],
+        key_or_keys: issuers.Keys | None = None,
+        algorithms: Collection[str] = (),
         *,
-        issuer: str | Collection[str] | None = None,
+        issuer: issuers.Issuer | None = None,
         audience: str | Collection[str] | None = None,
         leeway: float = 5,
         load_user: LoadUser | None = None,
@@ -80,45 +84,52 @@ class JWTVerifier:
             raise ConfigurationError(f"JWTVerifier: max_size is {max_size!r}; write max_size={compact.MAX_SIZE}")
         self._algorithms = keys.check_algorithms(algorithms)
         self._rules = claims_of.ClaimRules.of(
-            issuer=issuer,
             audience=audience,
             leeway=leeway,
             token_type=token_type,
             typ=typ,
             subject_claim=subject_claim,
         )
-        self._keys = self._load(key_or_keys)
+        self._issuers = issuers.load(key_or_keys, issuer, self._algorithms)
+        self._keys = self._issuers.sources[0]
         self._load_user = load_user
+        if getattr(load_user, "knows_one_issuer", False) and len(self._issuers.names or ()) > 1:
+            raise ConfigurationError(
+                "JWTVerifier: this load_user takes the subjects of several issuers for those of one; write a function of the"
+                ' claims that looks at claims["iss"]'
+            )
         if load_user is not None:  # else there is nobody to ask about: a token is not judged twice
             self.recheck = self._recheck
         self._clock = clock
         self._max_size = max_size
 
-    def _load(self, key_or_keys: Any) -> keys.KeyRing | JWKS:
-        if isinstance(key_or_keys, JWKS):
-            key_or_keys.check_algorithms(self._algorithms)
-            return key_or_keys
-        return keys.load(key_or_keys, self._algorithms)
-
     @property
     def algorithms(self) -> tuple[str, ...]:
         return self._algorithms
 
+    @property
+    def issuers(self) -> frozenset[str] | None:
+        """Whose tokens are accepted; None where that is not pinned."""
+        return self._issuers.names
+
     def __repr__(self) -> str:
-        found = repr(self._keys) if isinstance(self._keys, JWKS) else len(self._keys)
+        found = ", ".join(
+            repr(source) if isinstance(source, JWKS) else str(len(source)) for source in self._issuers.sources
+        )
         return f"JWTVerifier(algorithms={list(self._algorithms)}, keys={found})"
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         """Return the identity that the token proves."""
         token = compact.check(credentials.secret, self._max_size)
         algorithm, kid = self._announced(token.header)
-        ring = await self._keys.ring(self._algorithms, kid) if isinstance(self._keys, JWKS) else self._keys
-        key = _verifying(ring, algorithm, kid, token)
+        issuer, source = self._issuers.of(token.payload)
+        key = _verifying(await source.candidates(algorithm, kid), token)
         times = self._rules.check(token.payload, self._clock())
         subject = self._rules.subject(token.payload)
         claims = MappingProxyType(token.payload)
         return Identity(
             subject=subject,
+            issuer=issuer,
             token_id=claims_of.token_id(claims),
             key_id=key.id,
             scopes=claims_of.scopes(claims),
@@ -140,9 +151,8 @@ class JWTVerifier:
         return algorithm, header.get("kid")
 
 
-def _verifying(ring: keys.KeyRing, algorithm: str, kid: str | None, token: compact.Compact) -> keys.VerificationKey:
-    """Return the key that signed the token; refuse what no configured key signed."""
-    candidates = ring.candidates(algorithm, kid)
+def _verifying(candidates: Sequence[keys.VerificationKey], token: compact.Compact) -> keys.VerificationKey:
+    """Return the key that signed the token; refuse what none of them signed."""
     if not candidates:
         raise InvalidCredentials("no configured key has the kid and algorithm of the token")
     for key in candidates:

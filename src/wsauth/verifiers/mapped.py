@@ -38,8 +38,8 @@ class Mapped:
     nobody, and may raise InvalidCredentials or VerifierUnavailable. It is not asked about an anonymous identity.
 
     Each re-check asks `verifier`, where that can be asked, and then `change` about what was found, so that neither outlives
-    what it said. A connection whose `change` names another subject than before ends. `stateful`, `bearer_format` and
-    `framework` are those of `verifier`; `framework=DjangoScope()` is for a `change` that loads Django's users.
+    what it said. A connection whose `change` names another subject than before ends. `stateful`, `bearer_format`,
+    `issuers` and `framework` are those of `verifier`; `framework=DjangoScope()` is for a `change` that loads Django's users.
     """
 
     def __init__(
@@ -56,6 +56,10 @@ class Mapped:
     @property
     def stateful(self) -> bool:
         return bool(getattr(self._inner, "stateful", False))
+
+    @property
+    def issuers(self) -> frozenset[str] | None:
+        return getattr(self._inner, "issuers", None)
 
     @property
     def bearer_format(self) -> str | None:

@@ -48,6 +48,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         )
         whom = parser.add_argument_group("whom")
         whom.add_argument("--subject", help="the user, by Identity.subject: the primary key")
+        whom.add_argument("--issuer", help="whoever was vouched for by that iss; with --subject, that one person")
         session = whom.add_mutually_exclusive_group()
         session.add_argument("--session-id", help="a session, by Identity.session_id: the SHA-256 of its key")
         session.add_argument(
@@ -128,7 +129,7 @@ def _import_policies() -> None:
 
 def _whom(options: dict[str, Any]) -> Whom:
     whom = Whom()
-    for kind in ("subject", "session_id", "token_id", "key_id"):
+    for kind in ("subject", "issuer", "session_id", "token_id", "key_id"):
         if options[kind] is not None:
             whom[kind] = options[kind]
     if (key := options["session_key"]) is not None:
@@ -140,7 +141,8 @@ def _whom(options: dict[str, Any]) -> Whom:
         whom["labels"] = labels
     if not whom:
         raise CommandError(
-            "Whom? Write --subject, --session-id, --session-key, --token-id, --key-id or --label; several must all match."
+            "Whom? Write --subject, --issuer, --session-id, --session-key, --token-id, --key-id or --label;"
+            " several must all match."
         )
     return whom
 

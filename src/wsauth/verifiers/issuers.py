@@ -1,0 +1,108 @@
+"""Keys belong to their issuer (RFC 8725 §3.8): which of them may have signed what a token says who issued it.
+
+A token's `iss` only ever selects among the configured issuers. Its signature then proves it, as no other issuer has the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from wsauth.core.errors import ConfigurationError, InvalidCredentials
+from wsauth.verifiers import keys
+from wsauth.verifiers.claims import texts
+from wsauth.verifiers.jwks import JWKS
+
+if TYPE_CHECKING:
+    from wsauth.verifiers.material import KeyLike
+
+Keys: TypeAlias = "KeyLike | Iterable[KeyLike] | Mapping[str, KeyLike] | JWKS"
+Issuer: TypeAlias = "str | Collection[str] | Mapping[str, Keys]"
+
+_FIX = 'write JWTVerifier(issuer={"https://a.example": keys_of_a, "https://b.example": keys_of_b}, algorithms=…)'
+
+
+class Source:
+    """The keys of one issuer: those that are configured, or those that are published at an address."""
+
+    __slots__ = ("_algorithms", "found")
+
+    def __init__(self, configured: Any, algorithms: tuple[str, ...]) -> None:
+        self._algorithms = algorithms
+        self.found: keys.KeyRing | JWKS
+        if isinstance(configured, JWKS):
+            configured.check_algorithms(algorithms)
+            self.found = configured
+        else:
+            self.found = keys.load(configured, algorithms)
+
+    async def candidates(self, algorithm: str, kid: str | None) -> list[keys.VerificationKey]:
+        """Return the keys to try. Raises VerifierUnavailable where they cannot be fetched."""
+        if not isinstance(self.found, JWKS):
+            return self.found.candidates(algorithm, kid)
+        if algorithm not in self._algorithms:  # nothing is fetched for it
+            return []
+        return (await self.found.ring(self._algorithms, kid)).candidates(algorithm, kid)
+
+
+class Issuers:
+    """The sources of one verifier, by issuer. `names` is None where any may have issued a token."""
+
+    __slots__ = ("_any", "_by_name", "names")
+
+    def __init__(self, by_name: Mapping[str, Source], anybody: Source | None = None) -> None:
+        self._by_name = dict(by_name)
+        self._any = anybody
+        self.names = frozenset(by_name) if anybody is None else None
+
+    def of(self, claims: Mapping[str, Any]) -> tuple[str | None, Source]:
+        """Return the issuer that the claims name, if it is pinned, and its keys. Raises InvalidCredentials for another."""
+        if self._any is not None:
+            return None, self._any
+        name = claims.get("iss")
+        source = self._by_name.get(name) if isinstance(name, str) else None
+        if source is None:
+            raise InvalidCredentials("claim iss is not the configured issuer")
+        return name, source
+
+    @property
+    def sources(self) -> tuple[keys.KeyRing | JWKS, ...]:
+        """Each once, where issuers share them."""
+        every = [self._any] if self._any is not None else self._by_name.values()
+        return tuple(dict.fromkeys(source.found for source in every))
+
+
+def load(configured: Any, issuer: Any, algorithms: tuple[str, ...]) -> Issuers:
+    """Return the issuers of a verifier's first argument and its `issuer`. Raises ConfigurationError."""
+    if isinstance(issuer, Mapping):
+        return _load_each(configured, issuer, algorithms)
+    if isinstance(configured, Mapping) and _is_by_issuer(configured):
+        raise ConfigurationError(f"JWTVerifier: the names of the keys are those of issuers; {_FIX}")
+    source = Source(configured, algorithms)
+    if issuer is None:
+        return Issuers({}, source)
+    names = texts(issuer, "issuer")
+    if len(names) > 1 and not isinstance(source.found, JWKS) and len(source.found) > 1:
+        raise ConfigurationError(
+            f"JWTVerifier: {len(source.found)} keys are given for {len(names)} issuers, and each could sign as another"
+            f" (RFC 8725 §3.8); {_FIX}"
+        )
+    return Issuers(dict.fromkeys(names, source))
+
+
+def _load_each(configured: Any, issuer: Mapping[Any, Any], algorithms: tuple[str, ...]) -> Issuers:
+    if configured is not None:
+        raise ConfigurationError(f"JWTVerifier: keys are given beside those of the issuers; {_FIX}")
+    return Issuers({name: _source(issuer[name], algorithms) for name in texts(tuple(issuer), "issuer")})
+
+
+def _source(configured: Any, algorithms: tuple[str, ...]) -> Source:
+    """One issuer may publish its keys where another shares a secret: no secret is published."""
+    published = tuple(name for name in algorithms if keys.KINDS[name] != "secret")
+    return Source(configured, published if published and isinstance(configured, JWKS) else algorithms)
+
+
+def _is_by_issuer(configured: Mapping[Any, Any]) -> bool:
+    """Whether a mapping that should name keys by their `kid` names issuers."""
+    named = not {"kty", "keys"} & configured.keys()
+    return named and any("://" in str(name) or isinstance(key, JWKS | list) for name, key in configured.items())
