@@ -157,3 +157,12 @@ async def test_database_that_is_away_makes_the_verifier_unavailable(alice, monke
     monkeypatch.setattr("django.db.models.query.QuerySet.get", fail)
     with pytest.raises(VerifierUnavailable):
         await verify(access_token(alice))
+
+
+@pytest.mark.parametrize("mark", [{"nonce": "n"}, {"events": {}}, {"cnf": {"jkt": "x"}}, {"token_use": "id"}])
+async def test_project_that_tells_no_kinds_apart_takes_no_token_that_shows_another(alice, mark, monkeypatch):
+    """Without TOKEN_TYPE_CLAIM simplejwt takes whatever its key signed, or that of an issuer of its own."""
+    monkeypatch.setattr(api_settings, "TOKEN_TYPE_CLAIM", None)
+    plain = {"user_id": str(alice.pk), "jti": "1"}
+    assert (await verify(jwt(**plain))).user == alice
+    assert await refused(jwt(**plain, **mark)) is Reason.INVALID

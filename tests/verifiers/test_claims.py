@@ -246,10 +246,88 @@ def test_one_foreign_kind_is_enough_to_refuse():
     assert refusal(token(claims(token_type="access", type="refresh"))) is Reason.INVALID
 
 
-@pytest.mark.parametrize("name", ["at_hash", "c_hash"])
-def test_openid_connect_id_token_is_refused(name: str):
-    """An ID token tells a client who logged in; it is no credential for an API."""
-    assert refusal(claim(name, "x")) is Reason.INVALID
+LOGOUT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+MARKED = {
+    "ID token of a client that sent a nonce": ({"nonce": "n"}, "id"),
+    "ID token beside an access token": ({"at_hash": "x"}, "id"),
+    "ID token beside a code": ({"c_hash": "x", "nonce": "n"}, "id"),
+    "ID token beside a state": ({"s_hash": "x"}, "ID"),
+    "back-channel log-out": ({"events": LOGOUT}, "logout"),
+    "back-channel log-out of a session": ({"events": LOGOUT, "sid": "s"}, "logout+jwt"),
+    "security event": (
+        {"events": {"https://schemas.openid.net/secevent/caep/event-type/session-revoked": {}}},
+        "secevent",
+    ),
+    "empty security event": ({"events": {}}, "secevent"),
+    "bound to a key": ({"cnf": {"jkt": "x"}}, "dpop"),
+    "bound to a certificate": ({"cnf": {"x5t#S256": "x"}}, "mtls"),
+    "bound to a key that it holds": ({"cnf": {"jwk": {}}}, "pop"),
+    "bound to nothing known": ({"cnf": None}, "pop"),
+}
+
+
+@pytest.mark.parametrize(("marks", "kind"), MARKED.values(), ids=MARKED.keys())
+def test_token_that_shows_another_kind_is_refused_unless_that_is_named(marks: dict[str, Any], kind: str):
+    """It names no kind, and a claim gives it away (RFC 8725 §3.12); an explicit setting is obeyed."""
+    marked = token(claims(**marks, aud="client"))
+    assert refusal(marked, audience="client") is Reason.INVALID
+    for other in {"id", "logout", "pop", "websocket"} - {kind.lower().removesuffix("+jwt")}:
+        if (other, kind) not in {("pop", "dpop"), ("pop", "mtls"), ("logout", "secevent")}:
+            assert refusal(marked, audience="client", token_type=other) is Reason.INVALID
+    for token_type in (kind, ("access", kind)):
+        assert identity(marked, audience="client", token_type=token_type).subject == "42"
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "access"])
+def test_access_token_that_says_so_may_have_a_nonce_and_nothing_else_of_another_kind(kind: str):
+    """Keycloak copied the nonce into its access tokens for years; it binds none of them to a key without `cnf`."""
+    assert identity(token(claims(typ=kind, nonce="n"))).subject == "42"
+    assert identity(token(claims(nonce="n"), typ="at+jwt"), typ="at+jwt").subject == "42"
+    for mark in ({"cnf": {"jkt": "x"}}, {"events": LOGOUT}, {"at_hash": "x"}):
+        assert refusal(token(claims(typ=kind, **mark))) is Reason.INVALID
+        assert refusal(token(claims(**mark), typ="at+jwt"), typ="at+jwt") is Reason.INVALID
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"email": "alice@example.com", "email_verified": True},
+        {"sid": "s", "azp": "client", "auth_time": 1, "acr": "1", "amr": ["pwd"]},
+        {"act": {"sub": "7"}, "client_id": "c"},
+    ],
+)
+def test_claims_of_the_user_refuse_nothing(said: dict[str, Any]):
+    """Access tokens carry them too."""
+    assert identity(token(claims(**said))).subject == "42"
+
+
+FIREBASE = {
+    "auth_time": NOW - 20,
+    "user_id": "42",
+    "email": "a@example.com",
+    "firebase": {"identities": {}},
+    "aud": "app",
+}
+
+
+def test_id_token_without_any_mark_passes_where_it_is_asked_for():
+    """Firebase's clients have no other token. Like every ID token it has an audience (OpenID Connect Core §2)."""
+    firebase = token(claims(**FIREBASE))
+    assert identity(firebase, audience="app", token_type="id").subject == "42"
+    assert refusal(firebase, audience="other", token_type="id") is Reason.INVALID
+    assert refusal(token(), token_type="id") is Reason.INVALID
+    assert refusal(token(claims(**FIREBASE), typ="at+jwt"), audience="app", token_type="id") is Reason.INVALID
+    for other in ({"token_use": "access"}, {"typ": "Refresh"}, {"events": LOGOUT}):
+        assert refusal(token(claims(**FIREBASE, **other)), audience="app", token_type="id") is Reason.INVALID
+    for same in ({"token_use": "id"}, {"typ": "ID"}, {"nonce": "n", "at_hash": "x"}):
+        assert identity(token(claims(**FIREBASE, **same)), audience="app", token_type="id").subject == "42"
+
+
+def test_header_of_the_kind_that_is_asked_for_is_accepted():
+    """A log-out token says so in its header (OpenID Connect Back-Channel Logout §2.4)."""
+    logout = token(claims(events=LOGOUT), typ="logout+jwt")
+    assert refusal(logout) is Reason.INVALID
+    assert identity(logout, token_type="logout").subject == identity(logout, typ="logout+jwt").subject == "42"
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT", ...])

@@ -23,6 +23,7 @@ from wsauth.django.scope import DjangoScope
 from wsauth.django.users import is_exactly, rechecked, text_of
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact
+from wsauth.verifiers.kinds import ACCESS
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -88,6 +89,8 @@ def _identify(raw: str, claims: Mapping[str, Any]) -> Identity:
         token = authentication.get_validated_token(raw.encode("ascii"))
     except AuthenticationFailed:
         raise _refusal(raw, claims) from None
+    if _settings().TOKEN_TYPE_CLAIM is None:  # then simplejwt takes any kind of token
+        ACCESS.check(claims)
     user = _user(authentication, token)
     backend = token.get_token_backend()
     token_id = claims.get(_settings().JTI_CLAIM or "jti")

@@ -14,22 +14,16 @@ from typing import Any, NamedTuple
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.reasons import Reason
 from wsauth.verifiers.compact import media_type
+from wsauth.verifiers.kinds import Kinds
 
 MAX_LEEWAY = 10  # seconds
 MAX_TEXT = 255  # characters of a subject or a token id
 # NumericDates beyond are taken for this one, the last year that datetime knows: nothing computed from them overflows.
 FAR_FUTURE = 253_370_764_800
 
-_ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt"})
-_ACCESS_TYP = frozenset({"jwt", "at+jwt"})  # RFC 7519 §5.1, RFC 9068 §2.1
-# Where issuers say what a token is for: simplejwt, Cognito, flask-jwt-extended, Keycloak, and home-made reset links.
-_TYPE_CLAIMS = frozenset({"token_type", "token_use", "type", "typ", "use", "purpose"})
 _SCOPE_CLAIMS = frozenset({"scope", "scp", "scopes"})
 _ABSENT = object()
 _NO_SCOPES: frozenset[str] = frozenset()  # the same for all: Python makes a new one each time
-_ID_TOKEN_CLAIMS = frozenset(
-    {"at_hash", "c_hash"}
-)  # OpenID Connect Core §3.1.3.6 and §3.3.2.11: only ID tokens have them
 
 
 class Times(NamedTuple):
@@ -45,8 +39,7 @@ class ClaimRules:
 
     audiences: frozenset[str] | None
     leeway: float
-    token_types: frozenset[str]
-    typ: str | None
+    kinds: Kinds
     subject_claim: str
 
     @classmethod
@@ -70,25 +63,15 @@ class ClaimRules:
         return cls(
             audiences=None if audience is None else texts(audience, "audience"),
             leeway=float(leeway),
-            token_types=_kinds(texts(token_type, "token_type")),
-            typ=None if typ is None else media_type(*texts(typ, "typ")),
+            kinds=Kinds.of(texts(token_type, "token_type"), None if typ is None else media_type(*texts(typ, "typ"))),
             subject_claim=subject_claim,
         )
-
-    def check_type(self, header: Mapping[str, Any]) -> None:
-        """Refuse a token whose header announces another kind of token (RFC 8725 §3.11)."""
-        typ = header.get("typ")
-        if self.typ is not None:
-            if typ is None or media_type(typ) != self.typ:
-                raise InvalidCredentials(f"header typ is not the configured {self.typ}")
-        elif typ is not None and media_type(typ) not in _ACCESS_TYP:
-            raise InvalidCredentials("header typ announces another kind of token")
 
     def check(self, claims: Mapping[str, Any], now: float) -> Times:
         """Return the dates of claims that are acceptable at `now`; raise InvalidCredentials otherwise."""
         times = self._check_dates(claims, now)
         self._check_audience(claims)
-        self._check_kind(claims)
+        self.kinds.check(claims)
         return times
 
     def subject(self, claims: Mapping[str, Any]) -> str:
@@ -125,16 +108,6 @@ class ClaimRules:
         if self.audiences.isdisjoint(audiences):
             raise InvalidCredentials("claim aud does not name the configured audience")
 
-    def _check_kind(self, claims: Mapping[str, Any]) -> None:
-        """Refuse refresh, ID and reset tokens that the same key signed (RFC 8725 §3.12)."""
-        named = [] if _TYPE_CLAIMS.isdisjoint(claims) else [claims[name] for name in _TYPE_CLAIMS & claims.keys()]
-        if not all(isinstance(kind, str) and kind.lower() in self.token_types for kind in named):
-            raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
-        if not named and "access" not in self.token_types and self.typ is None:
-            raise InvalidCredentials("token does not say that it is of the configured token_type")
-        if not _ID_TOKEN_CLAIMS.isdisjoint(claims):
-            raise InvalidCredentials("token is an OpenID Connect ID token; clients present access tokens")
-
 
 def token_id(claims: Mapping[str, Any]) -> str | None:
     """Return `jti`, or None where there is none. One that is no clean text is refused: nobody could revoke it."""
@@ -166,11 +139,6 @@ def _date(claims: Mapping[str, Any], name: str) -> float | None:
     if type(value) not in (int, float) or (isinstance(value, float) and not math.isfinite(value)):
         raise InvalidCredentials(f"claim {name} is not a number")
     return float(min(max(value, 0), FAR_FUTURE))
-
-
-def _kinds(names: frozenset[str]) -> frozenset[str]:
-    kinds = frozenset(name.lower() for name in names)
-    return kinds | _ACCESS if "access" in kinds else kinds
 
 
 def texts(value: object, name: str) -> frozenset[str]:

@@ -50,6 +50,11 @@ class JWTVerifier:
     must name a kind in `token_type` where they are present, so refresh, ID and password-reset tokens do not pass. The
     default "access" also takes "Bearer", and tokens that name no kind at all. Any other, as in
     `token_type="websocket"`, must be named by the token; several, as in `("access", "service")`, are alternatives.
+    Claims that only one kind has refuse unless `token_type` names it: `nonce`, `at_hash` and `c_hash` are of "id",
+    `events` of "logout" and "secevent". A token with `cnf` is bound to a key of its client's, which is not asked for here:
+    to take it all the same, write "pop". `token_type="id"` takes ID tokens, as Firebase's, which need an `audience`.
+    What looks like nothing in particular (an ID token without a `nonce`, a reset link without a type) is told from an
+    access token only by `typ="at+jwt"`, where the issuer writes that, or by an `audience` of the API's own.
 
     `load_user` is an async function of the claims that returns the application's user, or None for an unknown one.
     A user of whom something says that he is inactive (a false `is_active`, a true `disabled`, as an attribute, a key or a
@@ -147,7 +152,7 @@ class JWTVerifier:
         algorithm: str = header["alg"]
         if algorithm not in self._algorithms:
             raise InvalidCredentials("header alg is not one of the configured algorithms")
-        self._rules.check_type(header)
+        self._rules.kinds.check_header(header)
         return algorithm, header.get("kid")
 
 

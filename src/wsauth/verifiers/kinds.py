@@ -1,0 +1,78 @@
+"""What kind of token it is: that the right key signed it does not make it a credential (RFC 8725 §3.11-3.12).
+
+Issuers sign more than access tokens with one key: refresh tokens, ID tokens, log-out tokens, links in mails. Each is told by
+its header, by a claim that names its kind, or by a claim that only its kind has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wsauth.core.errors import InvalidCredentials
+from wsauth.verifiers.compact import media_type
+
+_ACCESS = frozenset({"access", "access_token", "bearer", "at+jwt", "at"})
+_UNTYPED, _ACCESS_TYP = "jwt", "at+jwt"  # RFC 7519 §5.1, RFC 9068 §2.1
+# Where issuers say what a token is for: simplejwt, Cognito, flask-jwt-extended, Keycloak, and home-made reset links.
+_NAMES = frozenset({"token_type", "token_use", "tokenType", "type", "typ", "use", "purpose"})
+_ID = frozenset({"id", "id_token"})
+_LOGOUT = frozenset({"logout", "secevent"})
+_BOUND = frozenset({"pop", "dpop", "mtls"})
+# Claims of one kind alone, and how token_type names that kind. An ID token has a nonce where its client sent one, and a hash
+# where something came beside it (OpenID Connect Core §2, §3.3.2.11). `events` are of a security event token, such as a
+# back-channel log-out (RFC 8417 §2.2). `cnf` binds a token to a key of the client's, which nobody here asks for (RFC 7800
+# §3.1, RFC 8705 §3.1, RFC 9449 §6.1): a thief would present it as well.
+_MARKS = {"nonce": _ID, "at_hash": _ID, "c_hash": _ID, "s_hash": _ID, "events": _LOGOUT, "cnf": _BOUND}
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The kinds that are accepted, and the header `typ` if one is required."""
+
+    names: frozenset[str]
+    typ: str | None
+    _typs: frozenset[str]
+
+    @classmethod
+    def of(cls, token_types: Collection[str], typ: str | None) -> Kinds:
+        given = {name.lower() for name in (*token_types, *((typ,) if typ is not None else ()))}
+        names = given | {name.removesuffix("+jwt") for name in given}
+        if "access" in {name.lower() for name in token_types}:
+            names |= _ACCESS
+        typs = {_UNTYPED, *(f"{name}+jwt" for name in names)}
+        if _ID.isdisjoint(names):
+            typs.add(_ACCESS_TYP)
+        return cls(frozenset(names), typ, frozenset(typs))
+
+    def check_header(self, header: Mapping[str, Any]) -> None:
+        """Refuse a token whose header announces another kind of token."""
+        typ = header.get("typ")
+        if self.typ is not None:
+            if typ is None or media_type(typ) != self.typ:
+                raise InvalidCredentials(f"header typ is not the configured {self.typ}")
+        elif typ is not None and media_type(typ) not in self._typs:
+            raise InvalidCredentials("header typ announces another kind of token")
+
+    def check(self, claims: Mapping[str, Any]) -> None:
+        """Refuse a token whose claims are those of another kind."""
+        named = [] if _NAMES.isdisjoint(claims) else [claims[name] for name in _NAMES & claims.keys()]
+        if not all(isinstance(kind, str) and kind.lower() in self.names for kind in named):
+            raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
+        marks = () if _MARKS.keys().isdisjoint(claims) else _MARKS.keys() & claims.keys()
+        for mark in marks:
+            if _MARKS[mark].isdisjoint(self.names) and not (mark == "nonce" and (named or self.typ)):
+                raise InvalidCredentials(
+                    f"claim {mark} is of another kind of token; if it is meant, write"
+                    f" token_type={min(_MARKS[mark], key=len)!r}"
+                )
+        if not (named or marks or self.typ or self._may_be_unnamed(claims)):
+            raise InvalidCredentials("token does not say that it is of the configured token_type")
+
+    def _may_be_unnamed(self, claims: Mapping[str, Any]) -> bool:
+        """Access and ID tokens hardly ever say what they are; these always have an audience (OpenID Connect Core §2)."""
+        return "access" in self.names or (not _ID.isdisjoint(self.names) and "aud" in claims)
+
+
+ACCESS = Kinds.of(("access",), None)
