@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
+import threading
 import time
+import warnings
 
 import pytest
 from redis.exceptions import ResponseError
-from redis_nodes import NEVER, until
+from redis_far import TLSServer
+from redis_nodes import NEVER, SECRET, revoking, until
 
+from wsauth.redis import RedisLog
 from wsauth.redis.commands import TIME
 from wsauth.redis.line import FAULTS, Address, Line, Lines, ThreadLine
 
@@ -131,3 +137,108 @@ async def drop(line: Line | ThreadLine) -> None:
         await line.drop()
     else:
         line.drop()
+
+
+# One that is kept where nobody reads
+
+
+def made(raw) -> int:
+    return raw.info("stats")["total_connections_received"]
+
+
+def others(raw) -> int:
+    return len(raw.client_list(_type="normal")) - 1
+
+
+@pytest.fixture
+def log(server):
+    return RedisLog(server.url, secrets=[SECRET], namespace="test")
+
+
+async def test_a_process_without_a_reader_revokes_over_one_connection(log, raw):
+    """It is kept for the next call; two for each were most of what a revocation costs."""
+    before = made(raw)
+    for number in range(20):
+        assert (await log.publish(revoking(f"user{number}"))).recorded
+    assert made(raw) - before == 1
+
+
+async def test_it_is_closed_when_nobody_has_used_it_for_a_while(log, raw, monkeypatch):
+    """And another is made when it is needed; no task is left either."""
+    monkeypatch.setattr("wsauth.redis.line.IDLE", 0.1)
+    for _ in range(2):
+        assert (await log.publish(revoking("alice"))).recorded
+        assert others(raw) == 1
+        await until(lambda: others(raw) == 0)
+    assert [each for each in asyncio.all_tasks() if each is not asyncio.current_task()] == []
+
+
+async def test_one_that_died_meanwhile_is_made_again(log, raw):
+    """Redis closes what is idle, when it is told to."""
+    assert (await log.publish(revoking("alice"))).recorded
+    raw.client_kill_filter(_type="normal", skipme=True)
+    assert (await log.publish(revoking("bob"))).recorded
+
+
+async def test_a_reader_that_starts_takes_it_over(log, raw):
+    """And closes it when it ends."""
+    assert (await log.publish(revoking("alice"))).recorded
+    log.follow()
+    assert await log.catch_up(5.0)
+    before = made(raw)
+    assert (await log.publish(revoking("bob"))).recorded
+    assert made(raw) == before
+    reader = log._reader()
+    reader._task.cancel()
+    await asyncio.gather(reader._task, return_exceptions=True)
+    await until(lambda: others(raw) == 0)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_loop_that_ends_closes_it(log, raw, tls):
+    """`async_to_sync` makes one for each call. With TLS nobody waits for the other side to say good-bye."""
+    if tls:
+        with TLSServer() as server:
+            secured = RedisLog(server.tls_url(), secrets=[SECRET])
+            for _ in range(3):
+                assert asyncio.run(secured.publish(revoking("alice"))).recorded
+                gc.collect()
+        return
+    for _ in range(3):
+        assert asyncio.run(log.publish(revoking("alice"))).recorded
+        gc.collect()
+    assert others(raw) == 0
+
+
+def test_two_loops_share_nothing(log, raw):
+    """Each has its own connection, and ends it."""
+
+    async def publish(name):
+        for number in range(10):
+            assert (await log.publish(revoking(f"{name}{number}"))).recorded
+
+    before = made(raw)
+    threads = [threading.Thread(target=lambda name=name: asyncio.run(publish(name))) for name in ("a", "b", "c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made(raw) - before == 3
+    assert others(raw) == 0
+
+
+async def test_a_child_makes_its_own(log, raw):
+    """What its parent keeps is left alone by it, and still works when the child has ended."""
+    assert (await log.publish(revoking("parent"))).recorded
+    before = made(raw)
+    child = os.fork()
+    if not child:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                os._exit(0 if log.publish_now(revoking("child")).recorded and log._process.readers == {} else 1)
+            finally:
+                os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert (await log.publish(revoking("parent again"))).recorded
+    assert made(raw) - before == 1, "of the child"
