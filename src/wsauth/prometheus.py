@@ -30,8 +30,9 @@ class PrometheusSink:
     """A sink that counts events. One per registry, for every policy: `Policy(events=[sink])`.
 
     `wsauth_handshakes_total` (outcome, reason, scheme), `wsauth_handshake_duration_seconds` (outcome), `wsauth_connections`,
-    `wsauth_connection_duration_seconds`, `wsauth_ended_total` (reason), `wsauth_recheck_duration_seconds` (outcome) and
-    `wsauth_log_stale`. Raises ConfigurationError where the registry has metrics of these names already.
+    `wsauth_connection_duration_seconds`, `wsauth_ended_total` (reason), `wsauth_recheck_duration_seconds` (outcome),
+    `wsauth_log_stale` and `wsauth_clock_off_seconds`. Raises ConfigurationError where the registry has metrics of these
+    names already.
     """
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
@@ -80,6 +81,12 @@ class PrometheusSink:
             multiprocess_mode="livemax",
             registry=None,
         )
+        self._clock_off = Gauge(
+            "wsauth_clock_off_seconds",
+            "By how much the clock of this machine is wrong; 0 while it is right.",
+            multiprocess_mode="livemax",
+            registry=None,
+        )
         self._schemes: set[str] = set()
         self._open: set[str] = set()  # by id, so that nothing is counted twice or below zero
         self._lock = Lock()  # policies of several event loops may share the sink
@@ -99,6 +106,8 @@ class PrometheusSink:
                 self._rechecks.labels("ended" if event.reason else "kept").observe(event.seconds)
             case EventKind.CLOSED:  # which an expired and a revoked connection are too, with the same reason
                 self._closed(event)
+            case EventKind.CLOCK_OFF | EventKind.CLOCK_RIGHT:
+                self._clock_off.set(event.seconds)
             case EventKind.LOG_STALE | EventKind.LOG_SYNCED:
                 self._stale.set(event.kind is EventKind.LOG_STALE)
 
@@ -142,6 +151,7 @@ class PrometheusSink:
             self._ended,
             self._rechecks,
             self._stale,
+            self._clock_off,
         )
 
 

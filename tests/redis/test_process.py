@@ -61,6 +61,20 @@ def test_a_clock_that_was_set_is_learned_at_once(process: Process):
     assert abs(process.records.now() - NOW) < 0.003
 
 
+async def test_a_machine_whose_clock_is_off_says_so(node, caplog):
+    """It stamps by the clock of Redis all the same."""
+    one = node()
+    one.log.records._clock = lambda: time.time() + 3600.0
+    await one.started()
+    assert one.log.clock.off_by == pytest.approx(3600.0, abs=5.0)
+    assert (
+        len([record for record in caplog.records if "s ahead of that of the revocation log" in record.getMessage()])
+        == 1
+    )
+    await one.log.publish(revoking("alice"))
+    assert one.log.records.live()[0].at == pytest.approx(time.time(), abs=60.0)
+
+
 async def test_what_an_outage_left_in_the_outbox_is_read_elsewhere_at_once(own_server, node, monkeypatch):
     """However much it is: it goes in chunks, between two reads, each as soon as the one before has come back."""
     here = await node(url=own_server.url).started()

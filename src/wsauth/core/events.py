@@ -43,6 +43,8 @@ class EventKind(Enum):
     CLOSED = "closed"  # how long the connection lived
     LOG_STALE = "log_stale"  # since the log of revocations was last read to its end; infinite where it never was
     LOG_SYNCED = "log_synced"  # how long it had been stale: it comes after a LOG_STALE only
+    CLOCK_OFF = "clock_off"  # by how much the clock of this machine is wrong, by that of the log
+    CLOCK_RIGHT = "clock_right"  # nothing: it comes after a CLOCK_OFF only
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,8 @@ def _name(sink: object) -> str:
 
 
 def log_events(event: Event) -> None:
-    """Write the event as one line to the logger "wsauth.events": at INFO, LOG_STALE at WARNING."""
-    level = logging.WARNING if event.kind is EventKind.LOG_STALE else logging.INFO
+    """Write the event as one line to the logger "wsauth.events": at INFO, LOG_STALE and CLOCK_OFF at WARNING."""
+    level = logging.WARNING if event.kind in (EventKind.LOG_STALE, EventKind.CLOCK_OFF) else logging.INFO
     if lines.isEnabledFor(level):
         lines.log(level, "%s", _line(event))
 

@@ -4,7 +4,8 @@ A row is inserted with the change that it is about, so both are committed or nei
 twice a second. Ids are given when a row is inserted and seen when its transaction commits, so the ids of the last
 minute or two are asked for again and again, and all of them once a minute: that finds a row whose transaction took longer.
 
-The clock of the database server is not used. A record bears the time of the host that wrote it: let hosts keep NTP.
+No record is stamped by the clock of the database server, but by that of the host that wrote it: let hosts keep NTP. A host
+whose clock differs from the server's says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, router, transaction
 
+from wsauth.django import clock
 from wsauth.django.database import connected, hop
+from wsauth.revocation.clock import Clock
 from wsauth.revocation.log import MakeRecord, Receipt, RevocationNotRecorded
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
@@ -80,6 +83,10 @@ class DatabaseLog:
         """The database that the table is in, by its name in DATABASES."""
         found: str = router.db_for_write(_model())
         return found
+
+    @property
+    def clock(self) -> Clock:
+        return self._table.clock
 
     @property
     def silence(self) -> float:
@@ -210,6 +217,7 @@ class _Table:
 
     def __init__(self, records: Records, monotonic: Callable[[], float]) -> None:
         self.known_at = float("-inf")
+        self.clock = Clock()
         self._records = records
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -248,7 +256,13 @@ class _Table:
             self._seen |= there
         self.known_at = began
         if is_whole:
+            self._compare_clocks(rows.db)
             _delete_lapsed(rows, self._records.now() - KEPT)  # last, for it may wait for another writer
+
+    def _compare_clocks(self, alias: str) -> None:
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            if (ahead := clock.ahead(alias, self._records.now())) is not None:
+                self.clock.learn(ahead)
 
     def _take(self, rows: Any, pks: list[int]) -> None:
         for at in range(0, len(pks), BATCH):

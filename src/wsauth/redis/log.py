@@ -12,6 +12,7 @@ from wsauth.redis.process import Process, clock
 from wsauth.redis.publication import in_a_thread, on_a_loop, publication
 from wsauth.redis.reader import Reader
 from wsauth.redis.signing import Keyring
+from wsauth.revocation.clock import Clock
 from wsauth.revocation.log import MakeRecord, Receipt
 from wsauth.revocation.records import Records
 
@@ -47,6 +48,10 @@ class RedisLog:
     @property
     def records(self) -> Records:
         return self._process.records
+
+    @property
+    def clock(self) -> Clock:
+        return self._process.clock
 
     @property
     def silence(self) -> float:

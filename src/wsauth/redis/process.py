@@ -17,6 +17,7 @@ from wsauth.redis.commands import Commands
 from wsauth.redis.faults import explain
 from wsauth.redis.line import ThreadLine
 from wsauth.redis.signing import Keyring
+from wsauth.revocation.clock import Clock
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
 
@@ -44,6 +45,7 @@ class Process:
         self.commands = commands
         self.keyring = keyring
         self.records = records
+        self.clock = Clock()
         self.start_over()
         Process._all.add(self)
 
@@ -107,6 +109,7 @@ class Process:
         """
         least = log_time - (self.records.now() - self.records.offset)
         self.records.offset = min(max(self.records.offset, least), least + took)
+        self.clock.learn(self.records.offset)
 
     def say(self, level: int, kind: str, text: str, *values: object, trace: bool = False) -> None:
         """Write a line into the log of the application, but seldom twice of one kind: a new kind is said at once."""

@@ -13,6 +13,7 @@ from weakref import WeakSet
 
 from wsauth.core.events import Event, EventKind, EventSink, emit
 from wsauth.core.reasons import Reason
+from wsauth.revocation.clock import Clock
 from wsauth.revocation.ending import end_all
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Sight:
         self._vain: float | None = None  # the silence at the end of a wait that was in vain
         self._watching: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
         self._stale_since = 0.0
+        self._clock: Clock = getattr(log, "clock", Clock())
+        self._clock_is_off = False
         self._sinks: dict[int, EventSink] = {}
 
     def tell(self, sinks: Iterable[EventSink]) -> None:
@@ -90,6 +93,7 @@ class Sight:
         """Not in the task that reads the log: what hangs there must be seen from here."""
         try:
             self.judge(self._log.silence)
+            self._judge_clock()
         finally:
             if len(self._registry) or self._is_stale:  # whoever said that it is out of reach says when it is back
                 self._log.follow()  # its reader may have been cancelled, and no handshake come since
@@ -115,6 +119,11 @@ class Sight:
         elif silence > self._limit and not self._has_acted:
             self._has_acted = True
             self._act()
+
+    def _judge_clock(self) -> None:
+        if bool(self._clock.off_by) != self._clock_is_off:
+            self._clock_is_off = not self._clock_is_off
+            self._emit(EventKind.CLOCK_OFF if self._clock_is_off else EventKind.CLOCK_RIGHT, self._clock.off_by)
 
     def _act(self) -> None:
         if self.trusts:
