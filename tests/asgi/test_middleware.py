@@ -155,7 +155,7 @@ async def test_an_origin_rule_that_raises_lets_nobody_in():
 # Scopes that pass by
 
 
-@pytest.mark.parametrize("kind", ["http", "lifespan", "something new"])
+@pytest.mark.parametrize("kind", ["http", "lifespan"])
 async def test_other_scopes_pass_untouched(kind):
     """The very scope, receive and send of the server reach the application."""
     seen = []
@@ -841,3 +841,15 @@ async def test_a_verifier_that_cancels_itself_has_failed(report_only, caplog):
     await task
     assert (app.calls, "CancelledError" in caplog.text) == (report_only, True)
     assert report_only or server.status == 503
+
+
+@pytest.mark.parametrize("guarded", [Policy([named()]), ReportOnly(Policy([named()]))], ids=["enforced", "reported"])
+@pytest.mark.parametrize("kind", ["webtransport", "WebSocket", "channel", "x" * 10_000, "a\nb", None])
+async def test_a_scope_that_no_policy_judges_is_refused(kind, guarded):
+    """ASGI asks for an exception where a type is unknown; nothing of that name runs the application unguarded."""
+    app = FakeApplication()
+    with pytest.raises(ValueError, match="no policy judges the scope type") as caught:
+        await FakeServer().serve(WebSocketAuthMiddleware(app, guarded), {"type": kind})
+    assert app.calls == 0
+    assert len(str(caught.value)) < 500
+    assert "\n" not in str(caught.value)

@@ -12,7 +12,6 @@ Whose the connection is, and until when, is the business of its lease (`lease`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import time
@@ -25,7 +24,7 @@ from wsauth.asgi.refusal import Delivery, Refusal
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
 from wsauth.asgi.types import passes_for_async
-from wsauth.asgi.wire import Phase
+from wsauth.asgi.wire import Phase, read_on
 from wsauth.core.errors import ConnectionEnded
 from wsauth.core.events import Event, EventKind, emit, subject_hash
 from wsauth.core.locations import Subprotocol
@@ -46,7 +45,7 @@ logger = logging.getLogger("wsauth")
 
 CLOSED = float("-inf")  # in the loop's time
 LINGER = 3.0  # seconds after the end until an application that has not returned is cancelled
-READ_ON = 0.5  # seconds to read on after the close, for the client's own
+READ_ON = 0.5  # seconds to read on after the close; hypercorn hears no close behind more messages than its queue holds
 CLOSE_TIMEOUT = 6.0  # seconds to wait for the close to reach the server; above SEND_TIMEOUT
 
 
@@ -91,7 +90,6 @@ class Connection:
         handshake: Handshake,
         scope: Scope,
         receive: Receive,
-        connect: Message,
         wire: Wire,
         policy: Policy,
         pending: Pending,
@@ -108,7 +106,7 @@ class Connection:
         self.lease = Lease(self, self.loop, wall)
         self._admitted_at: float | None = None  # in the loop's time
         self._receive = receive
-        self._connect: Message | None = connect
+        self._connect: Message | None = None
         self._wire = wire
         self._decides = policy, pending
         self._delivery: Delivery | None = None
@@ -248,6 +246,11 @@ class Connection:
 
     # Before the application runs
 
+    async def begin(self) -> bool:
+        """Take the server's `websocket.connect`. False: the client has left already."""
+        connect = self._connect = await self._receive()
+        return bool(connect["type"] == "websocket.connect")
+
     def admitted(self, policy: Policy, scheme: SecurityScheme | None, seconds: float) -> None:
         """A policy has let it in, by this scheme. It took so many seconds to decide."""
         self.policies.append(policy)
@@ -291,12 +294,11 @@ class Connection:
 
     # What the application sees
 
-    async def run(self, application: ASGIApp, scope: Scope) -> None:
+    async def run(self, application: ASGIApp) -> None:
         """Run the application to its end. What it raises because the connection was ended goes no further."""
-        self.scopes = (scope,)
         try:
             with self._running:
-                await application(scope, self.receive, self.send)
+                await application(self.scopes[0], self.receive, self.send)
             if self.answer is not None and self.answer.is_accepted:  # it gave none, which a server refuses
                 self.release()
                 await self.refuse(self.delivery.refusal(Reason.FORBIDDEN))
@@ -310,17 +312,7 @@ class Connection:
             if self._closing is not None:
                 await asyncio.wait({self._closing}, timeout=CLOSE_TIMEOUT)
         if self._closing is not None and self.answer is None and not self._was_waiting:
-            await self._read_on()
-
-    async def _read_on(self) -> None:
-        """Take what the client had still sent to an application that was busy.
-
-        hypercorn does not hear the client's close behind more messages than its queue holds.
-        """
-        with contextlib.suppress(Exception):  # TimeoutError among them
-            async with asyncio.timeout(READ_ON):
-                while (await self._receive())["type"] != "websocket.disconnect":
-                    pass
+            await read_on(self._receive, READ_ON)
 
     async def receive(self) -> Message:
         if self._connect is not None:

@@ -43,7 +43,9 @@ async def ask(
                 message = await connection.receive_first()
                 if message["type"] != "websocket.receive":
                     return None
-                return await judge(location.parse(message.get("text")))
+                credentials = location.parse(message.get("text"))
+                del message  # error reporters print the locals of every frame that an exception passes
+                return await judge(credentials)
     except InvalidCredentials as error:
         return Deny(error.reason, error.detail, scheme.name)
     except TimeoutError:

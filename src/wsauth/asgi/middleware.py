@@ -16,7 +16,7 @@ from wsauth.asgi.first_message import ask
 from wsauth.asgi.pending import Pending
 from wsauth.asgi.rechecks import Rechecks
 from wsauth.asgi.running import is_cancelled
-from wsauth.asgi.scope import KEY, for_application, hide_from_server, hides_query, without_credentials
+from wsauth.asgi.scope import KEY, enter, for_application, hide_from_server, hides_query, without_credentials
 from wsauth.asgi.wire import Wire
 from wsauth.core.context import ignoring
 from wsauth.core.decision import Allow, Decision, Deny
@@ -35,15 +35,17 @@ if TYPE_CHECKING:
 
 Decide = Callable[[], Awaitable[Decision]]
 
+PASSED = ("http", "lifespan")  # scope types that no policy is about
 MAX_LOOKS = 3  # how often a handshake is decided anew because of revocations that match it
 
 
 class WebSocketAuthMiddleware:
     """Enforce a policy on every WebSocket of an ASGI application, for the whole life of each connection.
 
-    Nothing reaches the application until the policy has decided `Allow`. Other scopes (http, lifespan) pass through
-    untouched. Put it outermost, so that credentials are out of the scope before anything logs it. With `ReportOnly(policy)`
-    it only logs what it would have refused. `clock` gives POSIX seconds, for `Identity.expires_at`.
+    Nothing reaches the application until the policy has decided `Allow`. The scopes http and lifespan pass through
+    untouched, and any other type is refused. Put it outermost, so that credentials are out of the scope before anything logs
+    it. With `ReportOnly(policy)` it only logs what it would have refused. `clock` gives POSIX seconds, for
+    `Identity.expires_at`.
     """
 
     def __init__(self, app: ASGIApp, policy: Policy | ReportOnly, *, clock: Callable[[], float] = time.time) -> None:
@@ -67,52 +69,67 @@ class WebSocketAuthMiddleware:
         self._has_warned = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            _require_asyncio()
-        if scope["type"] != "websocket":
-            await self.app(scope, receive, send)
-        elif isinstance(self.policy, ReportOnly):
-            await self._report(self.policy.policy, scope)
-            await self.app(scope, receive, send)
-        elif isinstance(outer := scope.get(KEY), Connection):
-            await self._enter_nested(outer, self.policy, scope, receive, send)
-        elif (connection := await self._arrive(self.policy, scope, receive, send)) is not None:
+        """Error reporters print the locals of every frame that an exception passes: while the application runs, none of
+        wsauth's holds a scope or a handshake.
+        """
+        policy, kind = self.policy, scope["type"]
+        if kind not in PASSED and kind != "websocket":
+            del scope
+            raise _unknown(kind)
+        if kind == "websocket" and isinstance(policy, Policy) and not isinstance(scope.get(KEY), Connection):
+            connection = self._arrive(policy, scope, receive, send)
+            del scope
             try:  # here, for every coroutine around the application lives as long as the connection
-                if await self._admit(connection, self.policy):
-                    await connection.run(self.app, for_application(scope, connection))
+                if await connection.begin() and await self._admit(connection, policy):
+                    enter(connection)
+                    await connection.run(self.app)
             finally:
                 connection.release()
+        elif (inner := await self._passed(scope)) is not None:
+            running = self.app(inner, receive, send)
+            del scope, inner
+            await running
 
-    async def _arrive(self, policy: Policy, scope: Scope, receive: Receive, send: Send) -> Connection | None:
+    def _arrive(self, policy: Policy, scope: Scope, receive: Receive, send: Send) -> Connection:
         """Read the handshake. The connection alone holds it, and only until the application accepts."""
         _require_asyncio()
         handshake = Handshake.from_scope(scope)
         hide_from_server(scope, policy)
         self._warn_of_copies(scope, policy)
-        connect = await receive()
-        if connect["type"] != "websocket.connect":
-            return None
-        return Connection(handshake, scope, receive, connect, Wire(send), policy, self._pending, self._clock)
+        return Connection(handshake, scope, receive, Wire(send), policy, self._pending, self._clock)
 
-    async def _enter_nested(
-        self, connection: Connection, policy: Policy, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _passed(self, scope: Scope) -> Scope | None:
+        """Return the scope with which the application goes on, where this middleware opens no connection of its own.
+
+        None where a nested policy has refused.
+        """
+        if scope["type"] == "lifespan":
+            _require_asyncio()
+        if scope["type"] in PASSED:
+            return scope
+        if isinstance(self.policy, ReportOnly):
+            await self._report(self.policy.policy, scope)
+            return scope
+        return await self._enter_nested(scope[KEY], self.policy, scope)
+
+    async def _enter_nested(self, connection: Connection, policy: Policy, scope: Scope) -> Scope | None:
         """An outer middleware holds the connection: this policy may only narrow its decision."""
-        if policy not in connection.policies:
-            if connection.handshake is None or connection.server_scope is None:
-                raise RuntimeError("a nested policy cannot decide after the application has accepted the connection")
-            connection.decided_by(policy, self._pending)
-            hide_from_server(connection.server_scope, policy)
-            outer = connection.identity
-            if not await self._admit(connection, policy):
-                return
-            if connection.identity is outer:
-                scope = without_credentials(scope, connection)
-                connection.scopes += (scope,)
-            else:
-                scope = for_application(scope, connection)
-                connection.scopes = (scope,)
-        await self.app(scope, receive, send)
+        if policy in connection.policies:
+            return scope
+        if connection.handshake is None or connection.server_scope is None:
+            raise RuntimeError("a nested policy cannot decide after the application has accepted the connection")
+        connection.decided_by(policy, self._pending)
+        hide_from_server(connection.server_scope, policy)
+        outer = connection.identity
+        if not await self._admit(connection, policy):
+            return None
+        if connection.identity is outer:
+            scope = without_credentials(scope, connection)
+            connection.scopes += (scope,)
+        else:
+            scope = for_application(scope, connection)
+            connection.scopes = (scope,)
+        return scope
 
     async def _admit(self, connection: Connection, policy: Policy) -> bool:
         """Decide whether the application may run, and refuse if not."""
@@ -239,6 +256,14 @@ async def _uncancelled(decide: Decide) -> Decision:
 def _emit_denied(policy: Policy, deny: Deny, seconds: float, incident: str, kind: EventKind = EventKind.DENIED) -> None:
     if policy.events:
         emit(policy.events, Event(kind, deny.reason, deny.scheme, seconds=seconds, incident=incident))
+
+
+def _unknown(kind: object) -> ValueError:
+    """Return what ASGI asks to raise for a type of scope that is unknown."""
+    return ValueError(
+        f"WebSocketAuthMiddleware: no policy judges the scope type {log.shown(str(kind))}; route it around the middleware,"
+        ' as in ProtocolTypeRouter({"websocket": WebSocketAuthMiddleware(...), "channel": ...})'
+    )
 
 
 def _require_asyncio() -> None:

@@ -81,6 +81,12 @@ def for_application(scope: Scope, connection: Connection) -> dict[str, Any]:
     return child
 
 
+def enter(connection: Connection) -> None:
+    """Make the scope that the application gets."""
+    assert connection.server_scope is not None  # until the application has accepted
+    connection.scopes = (for_application(connection.server_scope, connection),)
+
+
 def refresh(scope: MutableMapping[str, Any], identity: Identity, before: Identity) -> None:
     """Let the scope say what the identity says now, unless something was put there that finds that by itself."""
     granted = scope.get("auth")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from wsauth.asgi.refusal import Delivery, Refusal
-    from wsauth.asgi.types import Message, Send
+    from wsauth.asgi.types import Message, Receive, Send
 
 
 class Phase(Enum):
@@ -64,3 +65,16 @@ class Wire:
         if self._accepting is not None:
             await asyncio.wait({self._accepting})
         await self.send(message)
+
+
+async def read_on(receive: Receive, seconds: float, echo: int | None = None) -> bool:
+    """Take what the client had still sent, and say whether the server told of its leaving within so many seconds.
+
+    `echo` is a close code that does not count: uvicorn tells its own close as if the client had left.
+    """
+    with contextlib.suppress(Exception):  # TimeoutError among them
+        async with asyncio.timeout(seconds):
+            while (message := await receive())["type"] != "websocket.disconnect" or message.get("code") == echo:
+                pass
+            return True
+    return False

@@ -54,7 +54,9 @@ class OriginValidator:
                 return
             if is_named:
                 scope[ADMITTED] = True  # not in a copy: query credentials are taken out of the server's own scope
-        await self.application(scope, receive, send)
+        running = self.application(scope, receive, send)
+        del scope  # error reporters print the locals of every frame that an exception passes
+        await running
 
     def _judge(self, presented: Sequence[str]) -> tuple[bool, bool]:
         """Say whether the Origin is admitted, and whether by a pattern that names it rather than by "*"."""
