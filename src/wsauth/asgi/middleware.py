@@ -189,7 +189,7 @@ class WebSocketAuthMiddleware:
             scheme = decision.identity.scheme
             if not self._lives(decision.identity):
                 return Deny(Reason.EXPIRED, "the identity has expired", scheme)
-            checks = self._checks(decision.scheme)
+            checks = self._checks(policy, decision.scheme)
             standing = connection.lease.take(decision, policy, checks, position, since, waited=waited)
             if standing is Standing.GOOD:
                 return decision
@@ -207,10 +207,10 @@ class WebSocketAuthMiddleware:
     def _lives(self, identity: Identity) -> bool:
         return identity.expires_at is None or identity.expires_at > self._clock()
 
-    def _checks(self, scheme: SecurityScheme | None) -> list[Rechecks]:
+    def _checks(self, policy: Policy, scheme: SecurityScheme | None) -> list[Rechecks]:
         """Return whoever is to be asked again about an identity that this scheme proved."""
         recheckers = (scheme.rechecker if scheme is not None else None, self._callback)
-        return [Rechecks.of(rechecker) for rechecker in recheckers if rechecker is not None]
+        return [Rechecks.of(rechecker, policy.framework) for rechecker in recheckers if rechecker is not None]
 
     def _warn_of_copies(self, scope: Scope, policy: Policy) -> None:
         """Say once that a router further out keeps query credentials in the scope that the server logs."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 import random
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from wsauth.asgi.agenda import Agenda
 from wsauth.asgi.callback import AT_ONCE, Callback
 from wsauth.asgi.log import one_line
 from wsauth.asgi.running import is_cancelled
-from wsauth.core.context import NOTHING, Variables
+from wsauth.core.context import NOTHING, Variables, is_recheck
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.events import EventKind
 from wsauth.core.identity import Identity
@@ -44,15 +45,16 @@ class Rechecks:
     """The connections of one event loop that one rechecker is asked about."""
 
     @classmethod
-    def of(cls, rechecker: Rechecker) -> Rechecks:
-        """Return that of the running loop."""
+    def of(cls, rechecker: Rechecker, framework: object = None) -> Rechecks:
+        """Return that of the running loop. `framework` is a FrameworkScope, or None."""
         loop = asyncio.get_running_loop()
         found = _in_use.get((loop, id(rechecker)))
-        return cls(rechecker, loop) if found is None else found
+        return cls(rechecker, loop, framework) if found is None else found
 
-    def __init__(self, rechecker: Rechecker, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, rechecker: Rechecker, loop: asyncio.AbstractEventLoop, framework: object) -> None:
         self._rechecker = rechecker  # which also keeps its id from being another's
         self._loop = loop
+        self._before: Callable[[], Awaitable[None]] | None = getattr(framework, "before_recheck", None)
         self._batch = AT_ONCE if isinstance(rechecker, Callback) else BATCH
         self._agenda: Agenda[Lease] = Agenda(loop, self._start)
         self._intervals: dict[Lease, float] = {}
@@ -153,9 +155,9 @@ class Rechecks:
         if len(waiting) > len(batch):
             self._waiting[variables] = waiting  # after all others
             self._forget(*batch)
-        look = self._looks[variables] = self._loop.create_task(
-            self._look(batch, variables), context=variables.context()
-        )
+        context = variables.context()
+        context.run(is_recheck.set, True)
+        look = self._looks[variables] = self._loop.create_task(self._look(batch, variables), context=context)
         look.add_done_callback(lambda _: self._looks.pop(variables))
         return look
 
@@ -186,6 +188,8 @@ class Rechecks:
         """Return one finding for each. Raises VerifierUnavailable where the rechecker cannot be asked about anybody."""
         try:
             async with asyncio.timeout(TIMEOUT):
+                if self._before is not None:
+                    await self._before()
                 findings = list(await self._rechecker.recheck(identities))
         except VerifierUnavailable:
             raise

@@ -50,6 +50,8 @@ class Variables:
 
 NOTHING = Variables({})
 
+is_recheck: ContextVar[bool] = ContextVar("wsauth_is_recheck", default=False)  # whether a look is under way here
+
 _ignored: ContextVar[frozenset[ContextVar[Any]]] = ContextVar("wsauth_ignored", default=frozenset())
 _known: WeakValueDictionary[frozenset[Any], Variables] = WeakValueDictionary()
 

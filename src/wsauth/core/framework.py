@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class FrameworkScope(Protocol):
-    """How a framework's code finds the identity: an attribute `framework` of a verifier names one."""
+    """How a framework's code finds the identity: an attribute `framework` of a verifier names one.
+
+    It may have an async method `before_recheck` besides, which each re-check calls in its task before it asks anybody.
+    """
 
     def anonymous(self) -> Identity:
         """Return the framework's own anonymous identity."""

@@ -10,7 +10,9 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist, ValidationError
 from django.db import DataError, InterfaceError, OperationalError, close_old_connections, connections
 
+from wsauth.core.context import is_recheck
 from wsauth.core.errors import VerifierUnavailable
+from wsauth.django import recheck_thread
 
 T = TypeVar("T")
 
@@ -28,10 +30,13 @@ NO_SUCH_ROW = (
 
 
 async def ask(function: Callable[..., T], *args: object) -> T:
-    """Call `function` in Django's thread. Raises VerifierUnavailable where the database cannot be reached.
+    """Call `function` in Django's thread, or for a re-check in that of these. Raises VerifierUnavailable where the database
+    cannot be reached.
 
-    The thread is the thread-sensitive one of asgiref: with a thread of its own, a test's transaction would not be seen.
+    Django's thread is the thread-sensitive one of asgiref: with one of its own, a test's transaction would not be seen.
     """
+    if is_recheck.get():
+        await recheck_thread.enter()
     try:
         found: T = await hop(function, *args)
     except (OperationalError, InterfaceError) as error:

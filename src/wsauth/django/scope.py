@@ -15,7 +15,7 @@ from django.utils.functional import LazyObject
 
 from wsauth.core.identity import Identity
 from wsauth.core.locations import strip_cookie
-from wsauth.django import session_ends
+from wsauth.django import recheck_thread, session_ends
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -35,6 +35,10 @@ class DjangoScope:
         """Return the ALLOWED_HOSTS of the settings, as `HttpRequest.get_host` reads them; read at each call."""
         hosts: Iterable[str] = settings.ALLOWED_HOSTS
         return LOCAL_HOSTS if settings.DEBUG and not hosts else hosts
+
+    async def before_recheck(self) -> None:
+        """Let the project's own code look in the thread of the re-checks too."""
+        await recheck_thread.enter()
 
     def entries(self, connection: Connection, scope: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return `user`, `session` and `cookies`.
