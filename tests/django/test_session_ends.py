@@ -17,7 +17,7 @@ from project.live import Live
 from project.people import MODEL_BACKEND, log_in, open_session
 
 from wsauth import Connections
-from wsauth.django import session_ends, session_id
+from wsauth.django import engines, session_ends, session_id
 from wsauth.django.engines import load_many
 from wsauth.django.scope import session_store
 from wsauth.django.session_ends import end_with
@@ -112,6 +112,58 @@ def test_logging_in_publishes_nothing(engine, connections, alice):
     request.META["CSRF_COOKIE"] = "x"
     login(request, alice)
     assert published(connections) == 0
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_who_was_not_logged_in_leaves_no_record(engine, connections, way):
+    """Nobody is connected by such a session: a stranger could write a record with each visit."""
+    for _ in range(3):
+        way(session_store()(async_to_sync(open_session)(basket="three apples")))
+    assert published(connections) == 0
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_session_that_no_store_knows_leaves_no_record(engine, connections, way):
+    """Any key may stand in a cookie."""
+    way(session_store()("a" * 32))
+    assert published(connections) == 0
+
+
+def test_a_thousand_anonymous_log_outs_leave_no_record(connections):
+    """With and without a look at the session before."""
+    for number in range(1000):
+        session = session_store()(async_to_sync(open_session)(basket="three apples") if number % 10 == 0 else None)
+        session["basket"] = "four apples"
+        session.save()
+        logout(request_of(session if number % 2 else session_store()(session.session_key)))
+    assert published(connections) == 0
+
+
+def test_a_session_that_was_emptied_in_memory_is_told_of(connections, alice):
+    """Its store still says who is logged in to it, and so do the sockets."""
+    key, socket = logged_in(connections, alice)
+    session = session_store()(key)
+    session.clear()
+    session.delete()
+    assert socket.told == ["REVOKED"]
+
+
+def test_a_store_that_cannot_be_asked_is_told_of(connections, alice, monkeypatch):
+    """Somebody may be logged in."""
+    key, socket = logged_in(connections, alice)
+    monkeypatch.setattr(engines, "load_many", lambda *_, **__: [RuntimeError("locked")])
+    session_store()(key).flush()
+    assert socket.told == ["REVOKED"]
+
+
+def test_an_ended_session_is_held_for_a_handshake_and_the_blind_limit(alice, monkeypatch):
+    """Its store knows the rest, and whoever is cut off for longer asks it."""
+    for limit, held in ((60.0, 120.0), (300.0, 360.0)):
+        connections = Connections(blind_limit=limit)
+        key, _ = logged_in(connections, alice)
+        session_store()(key).flush()
+        (record,) = connections.log.records.live()
+        assert (record.until - record.at, record.exact) == (pytest.approx(held), True)
 
 
 def test_logging_in_as_another_user_ends_the_first_ones_sockets(connections, alice, bob):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from wsauth import Connections, Policy, SecurityScheme, WebSocketAuthMiddleware
 from wsauth.django import DatabaseLog, SessionCookie, SessionVerifier, log, publishing, signals
 from wsauth.django.database import digest
 from wsauth.revocation.log import MemoryLog, RevocationNotRecorded
+from wsauth.revocation.record import HANDSHAKE, MAX_AGE
+from wsauth.verifiers import kinds
 
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -171,18 +174,102 @@ def test_a_rest_framework_token_that_is_deleted_is_revoked(connections, alice, b
     assert socket.told == ["REVOKED"]
 
 
-def test_a_simplejwt_token_that_is_blacklisted_is_revoked(connections, alice):
-    """By its jti; blacklisting it again is no news."""
+@pytest.fixture
+def simplejwt(monkeypatch):
+    """Sets a setting of simplejwt."""
+    from rest_framework_simplejwt.settings import api_settings
+
+    return lambda name, value: monkeypatch.setattr(api_settings, name, value)
+
+
+def test_a_simplejwt_token_that_is_blacklisted_is_revoked(connections, alice, simplejwt):
+    """By its jti, until it would have ended; blacklisting it again is no news."""
     from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
     from rest_framework_simplejwt.tokens import RefreshToken
 
+    simplejwt("AUTH_TOKEN_CLASSES", (RefreshToken,))
     token, other = RefreshToken.for_user(alice), RefreshToken.for_user(alice)
     sockets = [Live(connections, "1", stateful=False, token_id=each["jti"]) for each in (token, other)]
     token.blacklist()
     token.blacklist()
     BlacklistedToken.objects.get(token__jti=token["jti"]).save()
     assert told(sockets) == [["REVOKED"], []]
-    assert len(connections.log.records) == 1
+    (record,) = connections.log.records.live()
+    assert (record.until, record.exact) == (token["exp"] + HANDSHAKE, True)
+
+
+def test_a_thousand_rotations_leave_no_record(connections, alice, simplejwt):
+    """Each refresh blacklists a refresh token, which no socket takes."""
+    from rest_framework_simplejwt.serializers import TokenRefreshSerializer
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+    from rest_framework_simplejwt.tokens import RefreshToken
+
+    simplejwt("ROTATE_REFRESH_TOKENS", True)
+    simplejwt("BLACKLIST_AFTER_ROTATION", True)
+    refresh = str(RefreshToken.for_user(alice))
+    for _ in range(1000):
+        refreshed = TokenRefreshSerializer(data={"refresh": refresh})
+        refreshed.is_valid(raise_exception=True)
+        refresh = refreshed.validated_data["refresh"]
+    assert BlacklistedToken.objects.count() >= 1000
+    assert len(connections.log.records) == 0
+
+
+def test_a_refresh_token_that_another_verifier_takes_is_revoked(connections, alice, monkeypatch):
+    """As a policy with JWTVerifier(..., token_type="refresh") does."""
+    from rest_framework_simplejwt.tokens import RefreshToken
+
+    monkeypatch.setattr(kinds, "taken", {"refresh"})
+    token = RefreshToken.for_user(alice)
+    socket = Live(connections, "1", stateful=False, token_id=token["jti"])
+    token.blacklist()
+    assert socket.told == ["REVOKED"]
+
+
+def test_a_token_that_has_expired_leaves_no_record(connections, alice, simplejwt):
+    """It is blacklisted late, and refused for its date."""
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+    from rest_framework_simplejwt.tokens import RefreshToken
+
+    simplejwt("AUTH_TOKEN_CLASSES", (RefreshToken,))
+    token, now = RefreshToken(), datetime.datetime.now(datetime.UTC)
+    token["exp"] = int(now.timestamp()) - 1
+    late = OutstandingToken.objects.create(jti=token["jti"], token=str(token), expires_at=now)
+    BlacklistedToken.objects.create(token=late)
+    assert len(connections.log.records) == 0
+
+
+def test_a_sliding_token_is_held_as_long_as_it_could_have_been_refreshed(connections, alice, simplejwt):
+    """It gets later ends under the same id."""
+    from rest_framework_simplejwt.settings import api_settings
+    from rest_framework_simplejwt.tokens import SlidingToken
+
+    simplejwt("AUTH_TOKEN_CLASSES", (SlidingToken,))
+    token = SlidingToken.for_user(alice)
+    token.blacklist()
+    (record,) = connections.log.records.live()
+    lives = api_settings.SLIDING_TOKEN_LIFETIME.total_seconds()
+    assert record.until == token["refresh_exp"] + lives + HANDSHAKE
+
+
+def test_a_token_that_cannot_be_read_is_held_as_long_as_any(connections, alice):
+    """Nobody knows whose it is, and until when."""
+    from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=90)
+    odd = OutstandingToken.objects.create(jti="odd", token="another format", expires_at=later)
+    BlacklistedToken.objects.create(token=odd)
+    (record,) = connections.log.records.live()
+    assert record.until - record.at == pytest.approx(MAX_AGE, abs=1)
+
+
+def test_a_change_of_a_user_and_a_deleted_token_are_held_for_minutes(connections, alice):
+    """A store judges both."""
+    from rest_framework.authtoken.models import Token
+
+    alice.save()
+    Token.objects.create(user=alice).delete()
+    assert [record.until - record.at for record in connections.log.records.live()] == pytest.approx([120.2, 120.0])
 
 
 # When and where it is published

@@ -4,7 +4,7 @@ import pytest
 
 from wsauth import Reason
 from wsauth.revocation.draft import Draft
-from wsauth.revocation.record import BRIEF, MAX_AGE, Verb
+from wsauth.revocation.record import BRIEF, HANDSHAKE, MAX_AGE, Verb
 from wsauth.revocation.records import Records
 from wsauth.testing import FakeClock
 
@@ -41,7 +41,7 @@ def test_each_stamp_makes_another_record(records):
         (Verb.REVOKE, {"session_id": "s"}, BRIEF),
         (Verb.REVOKE, {"session_id": "s", "subject": "alice"}, BRIEF),
         (Verb.DISCONNECT, {"subject": "alice"}, BRIEF),
-        (Verb.RECHECK, {"subject": "alice"}, BRIEF),
+        (Verb.RECHECK, {"subject": "alice"}, HANDSHAKE),
     ],
 )
 def test_a_record_is_kept_while_something_can_be_held_against_it(records, verb, whom, held):

@@ -38,8 +38,8 @@ def records(clock, monotonic):
     return Records(clock, monotonic)
 
 
-def record(at=1000.0, until=1100.0, verb=Verb.REVOKE, **whom):
-    return Record(verb, frozenset((whom or {"subject": "alice"}).items()), at, until)
+def record(at=1000.0, until=1100.0, verb=Verb.REVOKE, exact=False, **whom):
+    return Record(verb, frozenset((whom or {"subject": "alice"}).items()), at, until, exact=exact)
 
 
 class Audience:
@@ -116,6 +116,16 @@ def test_the_time_is_that_of_the_log(records, monotonic):
     assert records.live() == []
 
 
+@pytest.mark.parametrize("verb", Verb)
+def test_what_lapsed_while_nobody_read_is_enforced_all_the_same(records, verb):
+    """A process was suspended. It is not held against anybody who comes, and a block is over."""
+    audience, late = Audience(ends=1), record(at=900.0, until=950.0, verb=verb)
+    records.listen(audience)
+    assert records.apply(late, missed=901.0) == 0
+    assert records.apply(late, missed=900.0) == (verb is not Verb.BLOCK)
+    assert (len(records), records.matching([("subject", "alice")])) == (0, [])
+
+
 def test_numbers_rise_over_all_logs(records, clock):
     """A position is noted once for whatever a connection comes to stand in."""
     other = Records(clock)
@@ -155,6 +165,16 @@ def test_a_record_that_is_kept_for_longer_stays(records):
     for one in (long, short):
         records.apply(one)
     assert records.live() == [long, short]
+
+
+def test_a_record_that_says_its_own_end_takes_no_others_place(records, monotonic):
+    """The other is held as long as tokens live, which may be longer than it says."""
+    records.outlast(3600.0)
+    one, exact = record(at=1000.0, until=1100.0), record(at=1001.0, until=1200.0, exact=True)
+    for each in (one, exact):
+        records.apply(each)
+    monotonic.advance(3000)
+    assert records.live() == [one]
 
 
 def test_what_lapses_leaves_the_one_that_took_its_place(records, monotonic):

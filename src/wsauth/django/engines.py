@@ -35,8 +35,10 @@ class Loaded(NamedTuple):
     expires_at: float | None
 
 
-def load_many(keys: Sequence[str], using: str = "") -> list[Loaded | Exception | None]:
+def load_many(keys: Sequence[str], using: str = "", store: type | None = None) -> list[Loaded | Exception | None]:
     """Return for each key its session; None for one that is unknown, deleted, expired or no key at all.
+
+    `store` is the class of the sessions, else that of the settings.
 
     Rows are read from the database `using`, else from the one that the routers write sessions to.
 
@@ -45,7 +47,7 @@ def load_many(keys: Sequence[str], using: str = "") -> list[Loaded | Exception |
     `session.set_expiry` fixed. What an engine raises for one session is the answer for that one. Raises
     VerifierUnavailable for a cache that does not answer: Django's engine would say that every session has ended.
     """
-    store = session_store()
+    store = store or session_store()
     opened = [_open(store, key) for key in keys]
     found = iter(_load([session for session in opened if session is not None], using))
     now = time.time()

@@ -26,14 +26,32 @@ AFTER = 0.2
 _reported: set[str] = set()  # policies that could not be imported
 
 
-def publish(verb: Verb, using: str | None, reason: Reason = Reason.REVOKED, **whom: Unpack[Whom]) -> None:
+def publish(
+    verb: Verb,
+    using: str | None,
+    reason: Reason = Reason.REVOKED,
+    *,
+    is_stored: bool = False,
+    until: float | None = None,
+    **whom: Unpack[Whom],
+) -> None:
     """Publish a `REVOKE` or `RECHECK` when the open transaction of the database `using` commits.
 
-    None is for what is in no database, such as a session in a cache: that is published now, and stays published if a
-    transaction is rolled back. What goes wrong is logged as an error, and found by the re-check.
+    A revocation is held as long as tokens live; for some minutes where a store judges it, `is_stored`; `until` (POSIX
+    seconds) the end of the only token that it names. `using` None is for what is in no database, such as a session in a
+    cache: that is published now, and stays published if a transaction is rolled back. What goes wrong is logged as an
+    error, and found by the re-check.
     """
+
+    def say(connections: Connections) -> object:
+        if verb is Verb.RECHECK:
+            return connections.recheck_now(after=AFTER, **whom)
+        if is_stored or until is not None:
+            return connections.end_now(reason, until=until, **whom)
+        return connections.revoke_now(reason=reason, **whom)
+
     for connections in one_per_log():
-        tell = partial(_tell, connections, verb, reason, whom)
+        tell = partial(_tell, connections, say, verb, whom)
         try:
             if using is None:
                 _tell_apart(connections.log, tell)
@@ -45,12 +63,9 @@ def publish(verb: Verb, using: str | None, reason: Reason = Reason.REVOKED, **wh
             _complain(verb, whom, error)
 
 
-def _tell(connections: Connections, verb: Verb, reason: Reason, whom: Whom) -> None:
+def _tell(connections: Connections, say: Callable[[Connections], object], verb: Verb, whom: Whom) -> None:
     try:
-        if verb is Verb.RECHECK:
-            connections.recheck_now(after=AFTER, **whom)
-        else:
-            connections.revoke_now(reason=reason, **whom)
+        say(connections)
     except Exception as error:
         _complain(verb, whom, error)
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import router
 
 from wsauth.core.reasons import Reason
+from wsauth.django import engines
 from wsauth.django.database import digest
 from wsauth.django.publishing import publish
+from wsauth.django.scope import session_store
 from wsauth.revocation.record import Verb
 
 if TYPE_CHECKING:
@@ -70,11 +73,12 @@ def _plain(method: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
     @wraps(method)
     def called(session: Any, *arguments: Any, **named: Any) -> Any:
         with rule(session, *arguments, **named) as key:
+            told = key if key is not None and _was_logged_in(session, key) else None
             try:
                 return method(session, *arguments, **named)
             finally:  # also where it failed: whoever asked for it no longer wants to be connected
-                if key is not None:
-                    _tell(session, key)
+                if told is not None:
+                    _tell(session, told)
 
     return called
 
@@ -83,11 +87,12 @@ def _async(method: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
     @wraps(method)
     async def called(session: Any, *arguments: Any, **named: Any) -> Any:
         with rule(session, *arguments, **named) as key:
+            told = key if key is not None and await sync_to_async(_was_logged_in)(session, key) else None
             try:
                 return await method(session, *arguments, **named)
             finally:
-                if key is not None:
-                    await sync_to_async(_tell)(session, key)
+                if told is not None:
+                    await sync_to_async(_tell)(session, told)
 
     return called
 
@@ -132,6 +137,33 @@ def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
         variable.reset(token)
 
 
+def _was_logged_in(session: Any, key: str) -> bool:
+    """Whether anybody may be connected by what is about to be deleted: a visit without a log-in leaves no record.
+
+    What is in memory says so, unless it was changed; otherwise the store is asked. Where it fails, somebody may be.
+    """
+    from django.contrib.auth import SESSION_KEY
+
+    if not isinstance(session, SessionBase):
+        return True
+    if key == session.session_key and (data := vars(session).get("_session_cache")) is not None:
+        if SESSION_KEY in data:
+            return True
+        if not session.modified:
+            return False
+    return any(_bears_login(store, key) for store in {type(session), session_store()})
+
+
+def _bears_login(store: type, key: str) -> bool:
+    from django.contrib.auth import SESSION_KEY
+
+    try:
+        (found,) = engines.load_many([key], store=store)
+    except Exception:
+        return True
+    return isinstance(found, Exception) or (found is not None and SESSION_KEY in found.session)
+
+
 def _tell(session: Any, key: str) -> None:
     from django.contrib.auth import SESSION_KEY
 
@@ -140,4 +172,5 @@ def _tell(session: Any, key: str) -> None:
         return  # nobody was logged in to it: this is a log-in
     model = getattr(session, "model", None)  # of a session in the database, where the deletion may be rolled back
     using = None if model is None else router.db_for_write(model)
-    publish(Verb.REVOKE, using, Reason.GOING_AWAY if is_cycled else Reason.REVOKED, session_id=digest(key))
+    reason = Reason.GOING_AWAY if is_cycled else Reason.REVOKED
+    publish(Verb.REVOKE, using, reason, is_stored=True, session_id=digest(key))

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db.models import signals
 
 from wsauth.django import session_ends
+from wsauth.django.blacklist import blacklisted_until
 from wsauth.django.database import digest
 from wsauth.django.publishing import publish
 from wsauth.django.scope import session_store
@@ -80,9 +81,9 @@ def _rights_changed(
 
 
 def _token_deleted(instance: Any, using: str, **kwargs: Any) -> None:
-    publish(Verb.REVOKE, using, token_id=digest(instance.key))  # a proxy's pk is its user's
+    publish(Verb.REVOKE, using, is_stored=True, token_id=digest(instance.key))  # a proxy's pk is its user's
 
 
 def _token_blacklisted(instance: Any, created: bool, using: str, **kwargs: Any) -> None:
-    if created:
-        publish(Verb.REVOKE, using, token_id=instance.token.jti)
+    if created and (until := blacklisted_until(instance.token)) is not None:
+        publish(Verb.REVOKE, using, until=until, token_id=instance.token.jti)

@@ -117,7 +117,7 @@ class Follower:
     def _apply(self, place: Place, record: Record, entry: Entry) -> None:
         self._process.outbox.pop(record.id, None)
         is_known = bool(record.reply) and self._records.knows(record)
-        closed = self._records.apply(record)
+        closed = self._records.apply(record, missed=self._records.now() - (clock() - self._process.seen_at) - CHECK)
         place.hold(record, entry, self._records)
         if record.reply and not is_known and self._records.now() - record.at < ANSWERED:
             self._answers += self._commands.answer(record.reply, self._process.node, closed)

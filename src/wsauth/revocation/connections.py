@@ -23,10 +23,10 @@ from wsauth.revocation.blind import Blind, Sight
 from wsauth.revocation.draft import Draft, Terms, seconds
 from wsauth.revocation.ending import end_all
 from wsauth.revocation.log import MemoryLog, Receipt, RevocationLog
-from wsauth.revocation.record import Record, Verb
+from wsauth.revocation.record import BRIEF, Record, Verb
 from wsauth.revocation.records import Records
 from wsauth.revocation.registry import Live, Registry
-from wsauth.revocation.selector import Key, Whom, keys_of
+from wsauth.revocation.selector import Key, Whom, keys_of, match_of
 
 if TYPE_CHECKING:
     from wsauth.core.identity import Identity
@@ -78,6 +78,8 @@ class Connections:
         self.log: RevocationLog = MemoryLog(Records(clock)) if log is None else log
         self._records = self.log.records
         self._records.outlast(remember)
+        # Who trusts never asks a store by itself, however long the log is out of reach.
+        self._records.outlast_outage(BRIEF if blind is Blind.TRUST else blind_limit)
         self._remember = remember * _MORE
         self._has_warned = False
         self._issuer_ahead = issuer_ahead
@@ -200,6 +202,10 @@ class Connections:
     def recheck_now(self, *, after: float = 0.0, spread: float = 0.0, **whom: Unpack[Whom]) -> Receipt:
         """Do what `recheck` does, from any thread and without an event loop."""
         return self._publish_now(self._recheck(after, spread, whom))
+
+    def end_now(self, reason: Reason = Reason.REVOKED, *, until: float | None = None, **whom: Unpack[Whom]) -> Receipt:
+        """Revoke what a store judges, which is remembered for a few minutes; or a token whose end is known, `until` then."""
+        return self._publish_now(Draft.of_one(match_of(whom), reason, self._records, until=until))
 
     async def drain(self, over: float = 30.0) -> None:
         """Close every connection of this process as going away, spread over so many seconds, and let nobody in from now on.

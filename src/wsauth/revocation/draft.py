@@ -30,7 +30,9 @@ class Terms(Whom, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A record without a time. It is kept for `held` seconds after the last connection has ended, or `until` then."""
+    """A record without a time. It is kept for `held` seconds after the last connection has ended, or `until` then; `exact`
+    as in `Record`.
+    """
 
     verb: Verb
     match: Match
@@ -40,6 +42,7 @@ class Draft:
     receipt: float
     held: float
     until: float | None
+    exact: bool = False
 
     @classmethod
     def of(
@@ -59,13 +62,20 @@ class Draft:
         match = match_of(whom)
         if until is not None:
             _check_until(until, records.now())
-        held = records.hold(match) if verb is Verb.REVOKE else BRIEF
+        held = {Verb.REVOKE: records.hold(match), Verb.RECHECK: records.brief}.get(verb, BRIEF)
         return cls(verb, match, after, spread, reason, receipt, held, until)
+
+    @classmethod
+    def of_one(cls, match: Match, reason: Reason, records: Records, *, until: float | None = None) -> Draft:
+        """A revocation of what a store judges, which is held until all have asked that; or of a token, `until` its end."""
+        if until is not None:
+            until = min(until, records.now() + MAX_AGE)
+        return cls(Verb.REVOKE, match, 0.0, 0.0, reason, 0.0, records.brief, until, exact=True)
 
     def __call__(self, at: float) -> Record:
         """Return the record as of this moment, in POSIX seconds by the log's clock."""
         until = at + self.after + self.spread + self.held if self.until is None else self.until
-        return Record(self.verb, self.match, at, until, self.after, self.spread, self.reason)
+        return Record(self.verb, self.match, at, until, self.after, self.spread, self.reason, exact=self.exact)
 
 
 def _check_until(until: object, now: float) -> None:

@@ -22,6 +22,7 @@ WITH_ISSUER = 2  # the version of a record that names an issuer: a process that 
 MAX_BODY = 4096  # bytes
 MAX_AGE = 31 * 86400.0  # seconds that a record is kept at most
 BRIEF = 3600.0  # seconds: for what only a process that was cut off still needs to hear
+HANDSHAKE = 60.0  # seconds that no handshake takes: by then whoever asked a store before a change of it has been told
 _LATEST = 1e12  # POSIX seconds: no date is later, and none is too big to compute with
 
 
@@ -60,7 +61,8 @@ class Record:
         """Whether nothing is lost on a process that hears of this record only."""
         same = self.verb is other.verb and self.match == other.match and self.reason is other.reason
         as_soon = self.after + self.spread <= other.after + other.spread
-        return same and as_soon and self.at >= other.at and self.until >= other.until
+        as_long = other.exact or not self.exact  # or it may be held for longer than it says
+        return same and as_soon and as_long and self.at >= other.at and self.until >= other.until
 
     def encode(self) -> bytes:
         """Return the body that is signed and sent. Raises ValueError where it would be over 4 KiB."""
@@ -127,7 +129,7 @@ _REASONS = dict(Reason.__members__)
 _NAME = re.compile("[0-9a-f]{32}")
 # What `encode` makes of nearly every record: read in a fifth of the time, for there may be a hundred thousand at a start.
 _USUAL = re.compile(
-    rb'\{"v":1,"id":"([0-9a-f]{32})","verb":"(%s)","match":\{"([a-z_]{1,20})":"([ !#-\[\]-~]{1,512})"\},'
+    rb'\{"v":1,"id":"([0-9a-f]{32})","verb":"(%s)","match":\{"(?!issuer")([a-z_]{1,20})":"([ !#-\[\]-~]{1,512})"\},'
     rb'"at":(\d{1,12}\.\d{1,9}),"until":(\d{1,12}\.\d{1,9}),"reason":"(%s)"(,"exact":true)?\}'
     % ("|".join(_VERBS).encode(), "|".join(_REASONS).encode())
 )

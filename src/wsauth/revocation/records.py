@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from wsauth.revocation import packed
 from wsauth.revocation.lapses import Lapses
-from wsauth.revocation.record import BRIEF, Record
+from wsauth.revocation.record import BRIEF, HANDSHAKE, Record, Verb
 from wsauth.revocation.selector import Key, Match
 
 SLICE = 100  # records that are looked at in one go
@@ -46,15 +46,25 @@ class Records:
     """The records that one log has brought. Safe from any thread; `clock` gives POSIX seconds.
 
     `offset` (seconds) is how far the log's clock is ahead of `clock`, as far as is known, and `longest` (seconds) how long a
-    token lives at most, as far as was said or seen.
+    token lives at most, as far as was said or seen. `brief` (seconds) is how long is held what a store judges: as long as a
+    handshake may take, and a process be cut off without asking the store by itself. `apart` (seconds) is how far the clocks
+    of those who write and read may differ.
     """
 
     _newest: ClassVar[int] = 0
     _numbering: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        apart: float = 0.0,
+    ) -> None:
         self.offset = 0.0
         self.longest = 0.0
+        self._apart = apart + HANDSHAKE
+        self.brief = self._apart
         self._longest_with_session = BRIEF
         self._clock = clock
         self._monotonic = monotonic
@@ -91,6 +101,10 @@ class Records:
             if bears_session:
                 self._longest_with_session = max(self._longest_with_session, seconds)
 
+    def outlast_outage(self, seconds: float) -> None:
+        """Hold what a store judges for so long too: for a process that is cut off, and asks the store only then."""
+        self.brief = max(self.brief, self._apart + seconds)
+
     def listen(self, listener: Listener) -> None:
         """Enforce records upon this registry from now on, for as long as somebody else refers to it."""
         with self._lock:
@@ -101,9 +115,14 @@ class Records:
         """How many live connections these records are held against."""
         return sum(map(len, self._audience()))
 
-    def apply(self, record: Record) -> int:
-        """Remember a record and enforce it. Returns how many connections it ended; none where it is known or lapsed."""
-        if not self._add(record):
+    def apply(self, record: Record, missed: float = math.inf) -> int:
+        """Remember a record and enforce it. Returns how many connections it ended; none where it is known or lapsed.
+
+        What is no older than `missed` (POSIX seconds by the log's clock) is enforced even where it has lapsed on its way:
+        this process was cut off, or suspended. A block is over then.
+        """
+        is_late = record.at >= missed and record.until <= self.now() and record.verb is not Verb.BLOCK
+        if not (is_late or self._add(record)):
             return 0
         return sum(listener.enforce(record) for listener in self._audience())
 

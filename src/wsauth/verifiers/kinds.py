@@ -26,6 +26,8 @@ _BOUND = frozenset({"pop", "dpop", "mtls"})
 # §3.1, RFC 8705 §3.1, RFC 9449 §6.1): a thief would present it as well.
 _MARKS = {"nonce": _ID, "at_hash": _ID, "c_hash": _ID, "s_hash": _ID, "events": _LOGOUT, "cnf": _BOUND}
 
+taken: set[str] = set()  # the kinds that any verifier of this process accepts
+
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
@@ -41,6 +43,7 @@ class Kinds:
         names = given | {name.removesuffix("+jwt") for name in given}
         if "access" in {name.lower() for name in token_types}:
             names |= _ACCESS
+        taken.update(names)
         typs = {_UNTYPED, *(f"{name}+jwt" for name in names)}
         if _ID.isdisjoint(names):
             typs.add(_ACCESS_TYP)
