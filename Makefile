@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 PORT ?= 8000
 COVERAGE := --cov --cov-report=term:skip-covered # branches of src/; less than 95 % fails
 SHORT := -m 'not full_length'
-TWICE := -n 2 --dist loadgroup --no-loadscope-reorder # two processes, each room in one of them: tests/conftest.py
+TWICE := -n 2 --no-loadscope-reorder # two processes, each room in one of them: tests/conftest.py
 
 .PHONY: demo demo-fastapi test test-all check lint format bench bench-quick clean help
 

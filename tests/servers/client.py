@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import websockets
+from patience import HANG
 
 from servers.raw import fresh_peer
 
@@ -117,7 +118,7 @@ async def answer(server: Server, path: str, handshake: Handshake | None = None, 
         async with connect(server, path, handshake, peer=peer) as connection:
             found = Answer(subprotocol=connection.subprotocol, headers=connection.response.headers)
             try:
-                found.hello = json.loads(await asyncio.wait_for(connection.recv(), 15))
+                found.hello = json.loads(await asyncio.wait_for(connection.recv(), HANG))
             except websockets.ConnectionClosed:
                 found.code, found.reason = connection.close_code, connection.close_reason or ""
             return found
@@ -126,7 +127,7 @@ async def answer(server: Server, path: str, handshake: Handshake | None = None, 
         return Answer(response.status_code, headers=response.headers, body=(response.body or b"").decode())
 
 
-async def close_of(connection: websockets.ClientConnection, seconds: float = 15.0) -> tuple[int | None, str]:
+async def close_of(connection: websockets.ClientConnection, seconds: float = HANG) -> tuple[int | None, str]:
     """Read until the server closes; return code and reason."""
     async with asyncio.timeout(seconds):
         try:
@@ -146,5 +147,10 @@ async def all_of(**situations: Any) -> dict[str, Any]:
             error.add_note(f"in situation {name!r}")
             raise
 
-    results = await asyncio.gather(*(named(*each) for each in situations.items()))
-    return dict(zip(situations, results, strict=True))
+    tasks = [asyncio.create_task(named(*each)) for each in situations.items()]
+    try:
+        return dict(zip(situations, await asyncio.gather(*tasks), strict=True))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

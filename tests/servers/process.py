@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from patience import HANG
+
 from servers.configurations import Configuration
 from servers.raw import request
 
 TESTS = Path(__file__).parent.parent
-START_TIMEOUT = 40.0
+START_TIMEOUT = 120.0
 
 
 class Server:
@@ -72,7 +74,7 @@ class Server:
     async def tell(self, order: str) -> Any:
         return (await request(self.port, "POST", f"/control/{order}")).json()
 
-    async def until(self, question: str, satisfied: Any, seconds: float = 10.0) -> Any:
+    async def until(self, question: str, satisfied: Any, seconds: float = HANG) -> Any:
         """Ask until the answer satisfies; return it, or the last one when the time is up."""
         deadline = time.monotonic() + seconds
         while True:
@@ -81,15 +83,15 @@ class Server:
                 return answer
             await asyncio.sleep(0.05)
 
-    async def visit(self, name: str, seconds: float = 10.0) -> Any:
+    async def visit(self, name: str, seconds: float = HANG) -> Any:
         """Return what the application saw, once it has returned."""
         return await self.until(f"visit/{name}", lambda visit: visit is not None and not visit["running"], seconds)
 
-    async def left(self, seconds: float = 10.0) -> Any:
+    async def left(self, seconds: float = HANG) -> Any:
         """Return what is left of any connection, as soon as that is nothing."""
         return await self.until("left", lambda left: left == NOTHING, seconds)
 
-    async def says(self, word: str, times: int = 1, seconds: float = 5.0) -> bool:
+    async def says(self, word: str, times: int = 1, seconds: float = HANG) -> bool:
         """Whether so many lines of the log hold the word, now or soon."""
         deadline = time.monotonic() + seconds
         while sum(word in line for line in self.printed.splitlines()) < times:
@@ -98,7 +100,7 @@ class Server:
             await asyncio.sleep(0.05)
         return True
 
-    def terminate(self, seconds: float = 15.0) -> int:
+    def terminate(self, seconds: float = HANG) -> int:
         """Send SIGTERM and return the exit code; raise where it does not go in time."""
         self.process.terminate()
         return self.process.wait(seconds)

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from patience import HANG
+
 Headers = Sequence[tuple[str, str]]
 
 _peers = itertools.count(1)
@@ -81,7 +83,7 @@ async def _connection(port: int, peer: str | None) -> AsyncIterator[tuple[asynci
         writer.transport.abort()
 
 
-async def _read_response(reader: asyncio.StreamReader, seconds: float = 15.0) -> Response:
+async def _read_response(reader: asyncio.StreamReader, seconds: float = HANG) -> Response:
     async with asyncio.timeout(seconds):
         head = await reader.readuntil(b"\r\n\r\n")
         status_line, *lines = head.decode("latin-1").split("\r\n")[:-2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from patience import HANG
 
 from servers.client import fresh, token
 from servers.process import NOTHING, Server
@@ -27,7 +28,7 @@ async def close_code_of(server: Server, target: str, headers: Headers) -> int | 
     """Return the code of a connection that is accepted only to be closed."""
     async with handshake(server.port, target, headers) as wire:
         assert wire.response.status == 101
-        close = await asyncio.wait_for(read_close(wire.reader), 10)
+        close = await asyncio.wait_for(read_close(wire.reader), HANG)
         return close and close[0]
 
 
@@ -251,7 +252,7 @@ async def _never_upgraded(server: Server, head: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(f"{head}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode())
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 20)  # hypercorn takes five seconds to hang up
+    answer = await asyncio.wait_for(reader.read(), HANG)  # hypercorn takes five seconds to hang up
     assert b" 101 " not in answer.split(b"\r\n")[0]
     writer.transport.abort()
 
@@ -263,7 +264,7 @@ async def test_client_that_breaks_the_protocol_is_forgotten(server: Server):
         async with handshake(server.port, f"/fastapi/echo/{name}?token={token(name)}") as wire:
             assert wire.response.status == 101
             wire.writer.write(garbage)
-            await asyncio.wait_for(read_close(wire.reader), 10)
+            await asyncio.wait_for(read_close(wire.reader), HANG)
         visit = await server.visit(name)
         assert (visit["running"], visit["received"]) == (False, [])
     assert await server.left() == NOTHING

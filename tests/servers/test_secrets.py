@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import AsyncExitStack
 
 import pytest
+from patience import before, in_time
 
 from servers.client import PLACES, PLANTED, Handshake, answer, close_of, connect, fresh, presenting, token, token_until
 from servers.process import Server
@@ -91,9 +94,11 @@ async def test_credential_of_a_connection_that_ends_shows_nowhere(server: Server
     """Neither an expiry nor a revocation names what the connection was opened with."""
     expiring, revoked = fresh("secretive"), fresh("secretive")
 
-    async def expire() -> tuple[int | None, str]:
-        handshake = presenting("query", token_until(expiring, 1.5))
-        async with connect(server, f"/async/echo/{expiring}", handshake) as connection:
+    async def expire(seconds: float) -> tuple[int | None, str]:
+        handshake, until = presenting("query", token_until(expiring, seconds)), time.time() + seconds
+        async with AsyncExitStack() as stack:
+            with before(until):
+                connection = await stack.enter_async_context(connect(server, f"/async/echo/{expiring}", handshake))
             return await close_of(connection)
 
     async def revoke() -> tuple[int | None, str]:
@@ -102,7 +107,9 @@ async def test_credential_of_a_connection_that_ends_shows_nowhere(server: Server
             await server.tell(f"revoke/{revoked}")
             return await close_of(connection)
 
-    (expired_code, expired_text), (revoked_code, revoked_text) = await asyncio.gather(expire(), revoke())
+    (expired_code, expired_text), (revoked_code, revoked_text) = await asyncio.gather(
+        in_time(expire, 1.0, 8.0, 64.0), revoke()
+    )
     assert (expired_code, revoked_code) == (4440, 4410)
     assert PLANTED not in expired_text + revoked_text + server.printed
 

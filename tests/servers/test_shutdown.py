@@ -37,7 +37,7 @@ async def test_server_with_open_connections_stops(name: str, tmp_path: Path):
         async with AsyncExitStack() as stack:
             connections = [await stack.enter_async_context(each) for each in _clients(server)]
             closes = asyncio.gather(*map(close_of, connections))
-            assert await asyncio.to_thread(server.terminate, 10.0) == server.facts.exit_code
+            assert await asyncio.to_thread(server.terminate) == server.facts.exit_code
             assert {code for code, _ in await closes} <= server.facts.codes_at_shutdown
         assert SOURCE not in server.printed
         if name != "hypercorn":  # it prints the CancelledError of each of its own tasks

@@ -38,7 +38,7 @@ def _policy(recheck_every: float) -> Policy:
     return Policy(schemes, recheck_every=recheck_every, connections=Connections(log=log))
 
 
-signals = _policy(60.0)
+signals = _policy(3600.0)
 rechecks = _policy(RECHECK_EVERY)
 fastapi = Policy(
     [
