@@ -7,6 +7,7 @@ finds the other, whatever comes first and on whichever thread.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import math
 import threading
@@ -48,7 +49,7 @@ class Connections:
     `log` defaults to the memory of this process. `remember` is how long (seconds) a revocation is held against stateless
     credentials: as long as the longest token lives. A token that is seen to live longer extends it, to 30 days at most.
     `issuer_ahead` (seconds) is how far an issuer's clock may be ahead: tokens issued that much after a revocation are
-    refused too.
+    refused too. What a token shows by being let in before its issue time counts for that issuer from then on, everywhere.
 
     `blind` says what happens while the log is out of reach, `blind_limit` (seconds) from when on that concerns connections
     that are open. `clock` gives POSIX seconds.
@@ -85,6 +86,7 @@ class Connections:
         self._issuer_ahead = issuer_ahead
         self._registry = Registry()
         self._is_draining = False
+        self._telling: set[asyncio.Task[None]] = set()  # strong references, or a running task could be collected
         self.sight = Sight(self.log, self._registry, blind, blind_limit)
         self._records.listen(self)
         with Connections._joining:
@@ -133,6 +135,8 @@ class Connections:
         if standing is Standing.GOOD and not self.sight.admits(stateful and connection.can_look_again, waited):
             standing = Standing.BLIND
         if standing is Standing.GOOD:
+            if not stateful and (seen := self._records.clocks.see(identity, self._records)) is not None:
+                self._tell(seen)
             self.sight.look()  # once more: the log and its watch may have gone to sleep while nobody was registered
         else:
             self._registry.remove(connection)
@@ -228,7 +232,7 @@ class Connections:
         after = max(0.0, record.at + record.after - now) if record.after else 0.0
         ended: list[Live] = []
         for connection in self._registry.matching(record.match):
-            if rules.ends(record, connection, now, self._issuer_ahead):
+            if rules.ends(record, connection, now, self._ahead(connection.identity, Records.position())):
                 ended.append(connection)
             elif connection.can_look_again and record.verb is not Verb.DISCONNECT:
                 connection.look_again(record.spread, after)
@@ -248,12 +252,28 @@ class Connections:
         if refusing := [
             held.record
             for held in matching
-            if rules.refuses(held.record, identity, stateful=stateful, issuer_ahead=self._issuer_ahead)
+            if rules.refuses(held.record, identity, stateful=stateful, issuer_ahead=self._ahead(identity, held.number))
         ]:
             return max(refusing, key=lambda record: (record.at, record.reason.name)).reason
         if any(held.number > position and rules.casts_doubt(held.record, stateful=stateful) for held in matching):
             return Standing.LOOK_AGAIN
         return Standing.GOOD
+
+    def _ahead(self, identity: Identity, number: int) -> float:
+        return max(self._issuer_ahead, self._records.clocks.ahead(identity.issuer, number))
+
+    def _tell(self, seen: Record) -> None:
+        """Let other processes know, where there are any. In a context and a task of its own: no handshake waits for it."""
+        if self.log.reaches_others:
+            task = asyncio.get_running_loop().create_task(self._told(seen), context=contextvars.Context())
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _told(self, seen: Record) -> None:
+        try:
+            await self.log.publish(lambda at: seen)
+        except Exception as error:  # whoever sees it next tells it
+            logger.error("the clock of an issuer is ahead, and other processes were not told: %s", type(error).__name__)
 
     def _outlast(self, identity: Identity) -> None:
         """Remember revocations as long as a token lives that lives longer than it was said."""

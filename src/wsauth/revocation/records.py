@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 from wsauth.revocation import packed
+from wsauth.revocation.clocks import Clocks
 from wsauth.revocation.lapses import Lapses
 from wsauth.revocation.record import BRIEF, HANDSHAKE, Record, Verb
 from wsauth.revocation.selector import Key, Match
@@ -65,6 +66,7 @@ class Records:
         self.longest = 0.0
         self._apart = apart + HANDSHAKE
         self.brief = self._apart
+        self.clocks = Clocks()
         self._longest_with_session = BRIEF
         self._clock = clock
         self._monotonic = monotonic
@@ -124,6 +126,7 @@ class Records:
         is_late = record.at >= missed and record.until <= self.now() and record.verb is not Verb.BLOCK
         if not (is_late or self._add(record)):
             return 0
+        self.clocks.hear(record)
         return sum(listener.enforce(record) for listener in self._audience())
 
     def look_again(self, spread: float) -> None:
