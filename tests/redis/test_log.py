@@ -11,9 +11,11 @@ import pytest
 import redis
 from effort import calls
 from redis_nodes import LOG, NEVER, NODES, SECRET, Node, revoking, until
+from revocation.live import Socket
 
-from wsauth import ConfigurationError, Connections
+from wsauth import ConfigurationError, Connections, Reason
 from wsauth.redis import RedisLog, follower, publication
+from wsauth.revocation.connections import Standing
 from wsauth.revocation.log import RevocationLog, RevocationNotRecorded
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -36,6 +38,19 @@ async def test_a_revocation_closes_on_the_other_node_at_once(node, monkeypatch):
     await until(lambda: there.sockets.closed)
     assert there.sockets.closed == ["alice", "alice"]
     assert there.sockets.open == ["carol"]
+
+
+async def test_a_clock_that_is_ahead_is_known_on_the_other_node(node):
+    """A token that was let in there before its issue time is refused here after a revocation."""
+    here, there, command = await node().started(), await node().started(), node()
+    first, second = Connections(log=here.log), Connections(log=there.log)
+    token = Socket("alice", issued_at=first.now() + 30)
+    assert first.open(token, token.identity, first.position, stateful=False) is Standing.GOOD
+    first.close(token)
+    await until(lambda: there.log.records.clocks.ahead(None, first.position + 1))
+    assert (await asyncio.to_thread(Connections(log=command.log).revoke_now, subject="alice")).recorded
+    await until(lambda: len(there.log.records) == 2)
+    assert second.open(token, token.identity, second.position, stateful=False) is Reason.REVOKED
 
 
 async def test_a_thread_publishes_without_a_loop(node):
