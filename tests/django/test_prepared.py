@@ -175,6 +175,21 @@ def test_a_manager_that_was_changed_decides(alice, bob, monkeypatch):
     assert prepared.rows(User.objects, "pk", [1, 2]) == []
 
 
+@pytest.mark.parametrize("how", ["function", "class", "compiler"])
+def test_a_backend_that_writes_statements_itself_writes_each(alice, compiled, monkeypatch, how):
+    """It may name the tenant's schema in them."""
+    at = connections["default"]
+    if how == "function":
+        monkeypatch.setattr(at.ops, "quote_name", lambda name: f'"{name}"', raising=False)
+    else:
+        own = {"class": {}, "compiler": {"__module__": "django.x", "compiler_module": "project.compiler"}}[how]
+        operations = type("Own", (type(at.ops),), own)
+        assert how == "class" or not prepared._writes_as_django(operations)
+        monkeypatch.setattr(at, "ops", type("Own", (type(at.ops),), {})(at))
+    assert [prepared.rows(User.objects, "pk", [1]) for _ in range(2)] == [[alice]] * 2
+    assert compiled == [User, User]
+
+
 def test_a_lookup_of_another_kind_is_the_orms(alice, compiled):
     """A relation compares otherwise."""
     token = Token.objects.create(user=alice)

@@ -1,6 +1,7 @@
-"""Run in a process of its own: `in_django.py PORT schemas|manager`. Prints JSON.
+"""Run in a process of its own: `in_django.py PORT schemas|quoted|manager`. Prints JSON.
 
-`schemas`: a schema for each tenant, with the same primary keys in each. `manager`: one table for all, with a manager.
+`schemas`: a schema for each tenant, with the same primary keys in each, into which a cursor looks. `quoted`: one that each
+statement names. `manager`: one table for all, with a manager.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import psycopg
 
 from tenants.tenant import TENANTS, tenant
 from tenants.visits import sink, visits
@@ -29,15 +32,17 @@ def set_up(port: str, kind: str) -> None:
     import django
     from django.conf import settings
 
-    postgres = {"HOST": "127.0.0.1", "PORT": port, "USER": "postgres", "NAME": "postgres"}
-    backend = "tenants.backend" if kind == "schemas" else "django.db.backends.postgresql"
+    with psycopg.connect(f"host=127.0.0.1 port={port} user=postgres dbname=postgres", autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {kind}")
+    postgres = {"HOST": "127.0.0.1", "PORT": port, "USER": "postgres", "NAME": kind}
+    backends = {"schemas": "tenants.backend", "quoted": "tenants.quoting", "manager": "django.db.backends.postgresql"}
     more = {"INSTALLED_APPS": APPS}
     if kind == "manager":
         more = {"AUTH_USER_MODEL": "tenants.Member", "INSTALLED_APPS": ("tenants", *APPS[:3])}
     settings.configure(
         SECRET_KEY=SECRET_KEY,
         ALLOWED_HOSTS=[".example.com"],
-        DATABASES={"default": {"ENGINE": backend, "CONN_MAX_AGE": 60, **postgres}},
+        DATABASES={"default": {"ENGINE": backends[kind], "CONN_MAX_AGE": 60, **postgres}},
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
         USE_TZ=True,
@@ -56,6 +61,7 @@ def fill_schema(name: str) -> dict[str, str]:
 
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+        cursor.execute(f'SET search_path TO "{name}"')
     tenant.set(name)
     call_command("migrate", verbosity=0)
     user = User.objects.create(pk=1, username=f"boss of {name}")
@@ -143,15 +149,11 @@ async def main(kind: str, secrets: dict[str, dict[str, str]]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     set_up(*sys.argv[1:])
-    if sys.argv[2] == "schemas":
-        contextvars.copy_context().run(fill_schema, "public")
-        fill = fill_schema
-    else:
+    if sys.argv[2] == "manager":
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0, run_syncdb=True)
-        contextvars.copy_context().run(fill_table, "public")
-        fill = fill_table
-    filled = {name: contextvars.copy_context().run(fill, name) for name in TENANTS}
+    fill = fill_table if sys.argv[2] == "manager" else fill_schema
+    filled = {name: contextvars.copy_context().run(fill, name) for name in ("public", *TENANTS)}
     _close()
     print(json.dumps(asyncio.run(main(sys.argv[2], filled))))  # noqa: T201

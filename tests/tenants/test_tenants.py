@@ -38,9 +38,10 @@ def figures(script, *arguments):
     return json.loads(done.stdout)
 
 
-def test_a_schema_for_each_tenant_in_django(postgres):
-    """Whose users have the same primary keys, and the same tokens."""
-    found = figures("in_django.py", postgres.port, "schemas")
+@pytest.mark.parametrize("kind", ["schemas", "quoted"])
+def test_a_schema_for_each_tenant_in_django(postgres, kind):
+    """Into which a cursor looks, or which statements name. Their users have the same primary keys, and the same tokens."""
+    found = figures("in_django.py", postgres.port, kind)
     assert found == dict.fromkeys(("sessions", "users", "load_user", "simplejwt", "tokens"), RIGHT)
 
 

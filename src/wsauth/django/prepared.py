@@ -2,8 +2,8 @@
 
 A statement is compiled once for each connection, by the ORM, and executed with other values. Cursor, routers, converters
 and `Model.from_db` are Django's, so whatever watches or changes these still does. It is taken where the manager and its
-query set are Django's own in what they select, and where the statement has no parameter but the values: the ORM is asked
-for everything else.
+query set are Django's own in what they select, where the backend is in what it writes (another may name the tenant's schema
+in each statement), and where the statement has no parameter but the values. The ORM is asked for everything else.
 """
 
 from __future__ import annotations
@@ -66,8 +66,11 @@ def _select(
     if not values or None in values or not is_plain(manager):  # the ORM finds nothing by None, and does not ask
         return None
     connection = connections[database]
+    operations: Any = connection.ops.__class__
+    if not _writes_as_django(operations) or "quote_name" in vars(connection.ops):
+        return None
     known = connection.__dict__.setdefault(_PLACE, {})
-    key = (type(manager), manager.model, field, names)
+    key = (type(manager), manager.model, manager.model._meta.db_table, field, names)
     if key not in known:
         try:
             known[key] = _compiled(manager, connection, field, values[0], names)
@@ -90,6 +93,13 @@ def _is_plain(kind: Any) -> bool:
         and kind._queryset_class is models.QuerySet
         and all(getattr(kind, name) is getattr(models.Manager, name) for name in _SELECTING)
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _writes_as_django(operations: Any) -> bool:
+    """Whether the statements of a backend are Django's own, and so the same in every context."""
+    sources = (operations.__module__, operations.quote_name.__module__, operations.compiler_module)
+    return all(source.startswith("django.") for source in sources)
 
 
 def _compiled(manager: Any, connection: Any, field: str, value: Any, names: Sequence[str]) -> _Select | None:
