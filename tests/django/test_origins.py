@@ -130,3 +130,22 @@ def test_text_for_a_list_is_refused_with_the_fix():
     """Its letters would each be a pattern."""
     with pytest.raises(ConfigurationError, match=r"\['http://example.com'\]"):
         OriginValidator(application, "http://example.com")
+
+
+@pytest.mark.parametrize("patterns", [None, 5, [b"http://example.com"], [None], ["example.com", 7]])
+def test_patterns_that_are_no_texts_are_refused_with_the_fix(patterns):
+    """Each handshake would fail."""
+    with pytest.raises(ConfigurationError, match=r"write a list of texts, as \['https://app.example.com'\]"):
+        OriginValidator(application, patterns)
+
+
+def test_what_is_in_another_place_is_refused_with_the_fix():
+    """Patterns for the application, and an async function for the patterns."""
+
+    async def patterns():
+        return ["example.com"]
+
+    with pytest.raises(ConfigurationError, match="the application comes first"):
+        OriginValidator(["example.com"], application)
+    with pytest.raises(ConfigurationError, match="write a plain `def`"):
+        OriginValidator(application, patterns)

@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.generic.http import AsyncHttpConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import OriginValidator as OfChannels
 from channels.testing import HttpCommunicator
 from django.contrib.auth.models import User
 from django.test import override_settings
@@ -182,16 +183,46 @@ async def test_names_and_verifier_can_be_given(alice):
     assert await refusal(application, query="key=open") == 4401
 
 
+VALIDATORS = {
+    "allowed hosts": lambda inner: AllowedHostsOriginValidator(inner),
+    "host": lambda inner: OriginValidator(inner, ["testserver", ".testserver", "localhost"]),
+    "origins": lambda inner: OriginValidator(
+        inner, ["http://testserver:3000", "https://testserver", "http://.testserver", "https://app.example.com"]
+    ),
+    "anything": lambda inner: OriginValidator(inner, ["*"]),
+    "two of them": lambda inner: OriginValidator(AllowedHostsOriginValidator(inner), ["*", "testserver"]),
+    "Channels' own": lambda inner: OfChannels(inner, ["testserver", "*"]),
+}
+PAGES = ["http://testserver:3000", "https://testserver:3000", "http://testserver", "http://a.testserver"]
+PAGES += ["http://localhost", "https://app.example.com", "null", "file://"]
+
+
+@pytest.mark.parametrize("stack", SESSIONS)
+@pytest.mark.parametrize("around", VALIDATORS.values(), ids=VALIDATORS)
+@pytest.mark.parametrize("origin", PAGES)
+async def test_validator_around_a_stack_admits_no_more_than_the_stack_alone(stack, around, origin, alice):
+    """A page on another port of the host, or on plain http where the site is https, would come with its cookies."""
+    key, https = await log_in(alice), ("x-forwarded-proto", "https")
+    for headers in ((), (https,)):
+        alone = await admits(app(stack), origin=origin, headers=headers, sessionid=key)
+        assert await admits(around(app(stack)), origin=origin, headers=headers, sessionid=key) in (False, alone)
+
+
+async def admits(application, **handshake):
+    communicator = socket(application, **handshake)
+    connected, _ = await communicator.connect()
+    await (communicator.disconnect() if connected else communicator.wait())
+    return connected
+
+
 @pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("origin", ["https://app.example.com", "http://testserver:3000"])
-async def test_origin_validator_around_a_stack_decides_the_origin(stack, origin, alice):
-    """A page of another host that the validator names connects with its cookies, as it did before the change of imports."""
-    inner = stack(URLRouter([path("ws/", WhoAmI.as_asgi())]))
-    guarded = OriginValidator(inner, ["https://app.example.com", "http://testserver:3000"])
-    told = await scope_of(guarded, origin=origin, sessionid=await log_in(alice))
+async def test_page_of_another_host_is_named_at_the_stack(stack, alice):
+    """And a validator around it still narrows."""
+    inner = app(stack, origins=Origins("https://app.example.com", "https://b.example.com"))
+    guarded = OriginValidator(inner, ["https://app.example.com"])
+    told = await scope_of(guarded, origin="https://app.example.com", sessionid=await log_in(alice))
     assert told["user"] == ("alice" if stack in SESSIONS else "AnonymousUser")
-    assert await refusal(guarded, origin="https://evil.example") == 1000
-    assert await refusal(inner, origin=origin) == 4403
+    assert await refusal(guarded, origin="https://b.example.com") == 1000
 
 
 @pytest.mark.parametrize("stack", [AuthMiddlewareStack, TokenOrSessionAuthMiddlewareStack])

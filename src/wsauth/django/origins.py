@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wsauth.asgi.log import shown
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.origins import Origin, OriginVerdict, host_matches, parse_host, parse_origin
+from wsauth.core.origins import Origin, host_matches, parse_host, parse_origin
+from wsauth.core.verifier import is_async
 from wsauth.django.scope import DjangoScope
 
 if TYPE_CHECKING:
     from wsauth.asgi.types import ASGIApp, Receive, Scope, Send
-    from wsauth.core.handshake import Handshake
 
 logger = logging.getLogger("wsauth")
-
-# A validator leaves this in the scope for the drop-in stacks inside it, where a pattern names the Origin: "*" names nobody,
-# and leaves the cookie to the stack's own rule. Clients cannot: what they send is in the headers.
-ADMITTED = "wsauth.origin_admitted"
 
 # Well-formed, and no page of anybody's: a sandboxed frame (RFC 6454 §7.1), and a file in an Android web view.
 _OPAQUE = ("null", "file://")
@@ -35,40 +31,38 @@ class OriginValidator:
     A pattern is `scheme://host[:port]`, where a missing port is the scheme's own, or `host[:port]` for any scheme and,
     without a port, any port. A host that starts with a dot stands for the domain and all below. "*" lets everything pass, a
     missing Origin and `null` included; without it a missing Origin is denied, and native clients with it.
+
+    It only narrows: a stack inside it still asks its own rule, which knows scheme and port where a pattern may not. Pages of
+    another host are named there: `AuthMiddlewareStack(..., origins=Origins("https://app.example.com"))`.
     """
 
     def __init__(self, application: ASGIApp, allowed_origins: Iterable[str] | Callable[[], Iterable[str]]) -> None:
-        if isinstance(allowed_origins, str):
-            raise ConfigurationError(
-                f"OriginValidator(application, {allowed_origins!r}): write a list, [{allowed_origins!r}]"
-            )
+        if not callable(application):
+            raise ConfigurationError("OriginValidator(application, allowed_origins): the application comes first")
         self.application = application
-        self.allowed_origins = allowed_origins if callable(allowed_origins) else list(allowed_origins)
+        self.allowed_origins = allowed_origins if callable(allowed_origins) else _listed(allowed_origins)
+        if is_async(allowed_origins):
+            raise ConfigurationError("OriginValidator: allowed_origins is an async function; write a plain `def`")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             origins = [bytes(value) for name, value in scope.get("headers", ()) if bytes(name).lower() == b"origin"]
-            is_admitted, is_named = self._judge([origin.decode("latin-1") for origin in origins])
-            if not is_admitted:
+            if not self._admits([origin.decode("latin-1") for origin in origins]):
                 await self._deny(b", ".join(origins), receive, send)
                 return
-            if is_named:
-                scope[ADMITTED] = True  # not in a copy: query credentials are taken out of the server's own scope
         running = self.application(scope, receive, send)
         del scope  # error reporters print the locals of every frame that an exception passes
         await running
 
-    def _judge(self, presented: Sequence[str]) -> tuple[bool, bool]:
-        """Say whether the Origin is admitted, and whether by a pattern that names it rather than by "*"."""
+    def _admits(self, presented: Sequence[str]) -> bool:
         allowed = self.allowed_origins() if callable(self.allowed_origins) else self.allowed_origins
         patterns = [pattern.lower() for pattern in allowed]
         if not presented:
-            return "*" in patterns, False
+            return "*" in patterns
         origin = parse_origin(presented[0])
         if len(presented) > 1 or (origin is None and presented[0].lower() not in _OPAQUE):
-            return False, False
-        is_named = origin is not None and any(_matches(origin, pattern) for pattern in patterns)
-        return is_named or "*" in patterns, is_named
+            return False
+        return "*" in patterns or (origin is not None and any(_matches(origin, pattern) for pattern in patterns))
 
     async def _deny(self, origin: bytes, receive: Receive, send: Send) -> None:
         logger.warning("OriginValidator: Origin %s is not allowed; if the page is yours, add it", shown(origin))
@@ -76,16 +70,22 @@ class OriginValidator:
             await send({"type": "websocket.close"})
 
 
-class AdmittedOutside:
-    """The Origin rule of a drop-in stack inside one of these validators: it has judged the Origin already."""
-
-    def check(self, handshake: Handshake) -> OriginVerdict:
-        return OriginVerdict.ALLOWED
-
-
 def AllowedHostsOriginValidator(application: ASGIApp) -> OriginValidator:
     """Return an OriginValidator for the ALLOWED_HOSTS of the settings, read at each handshake."""
     return OriginValidator(application, DjangoScope().allowed_hosts)
+
+
+def _listed(allowed_origins: object) -> list[str]:
+    if isinstance(allowed_origins, str):
+        raise ConfigurationError(
+            f"OriginValidator(application, {allowed_origins!r}): write a list, [{allowed_origins!r}]"
+        )
+    patterns: list[Any] = list(allowed_origins) if isinstance(allowed_origins, Iterable) else [None]
+    if not all(isinstance(pattern, str) for pattern in patterns):
+        raise ConfigurationError(
+            f"OriginValidator(application, {allowed_origins!r}): write a list of texts, as ['https://app.example.com']"
+        )
+    return patterns
 
 
 def _matches(origin: Origin, pattern: str) -> bool:

@@ -10,7 +10,6 @@ New code writes its own `Policy`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +22,6 @@ from wsauth.core.origins import OriginRule, SameHostOrAbsent
 from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import Finding, Verifier, VerifierFunction
 from wsauth.django.drf import DRFTokenVerifier
-from wsauth.django.origins import ADMITTED, AdmittedOutside
 from wsauth.django.scope import DjangoScope
 from wsauth.django.sessions import SessionCookie, SessionVerifier
 from wsauth.policy import Anonymous, Policy
@@ -149,24 +147,10 @@ class _Stack:
         self.inner = inner
         self.policy = policy
         self._websocket = WebSocketAuthMiddleware(inner, policy)
-        self._inside_validator = self._websocket
-        if isinstance(policy.origins, _SameHostOrAbsent):
-            self._inside_validator = WebSocketAuthMiddleware(inner, replace(policy, origins=AdmittedOutside()))
         self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "websocket":
-            await self._http(scope, receive, send)
-        elif ADMITTED in scope:
-            await self._inside_validator(scope, receive, send)
-        else:
-            await self._websocket(scope, receive, send)
-
-
-class _SameHostOrAbsent(SameHostOrAbsent):
-    """The rule where none is given. An OriginValidator around the stack replaces it, as its author expects."""
-
-    __slots__ = ()
+        await (self._websocket if scope["type"] == "websocket" else self._http)(scope, receive, send)
 
 
 def _policy(
@@ -175,7 +159,7 @@ def _policy(
     # The communicator of Channels' tests sends no Origin; a browser always does, and is judged by it.
     return Policy(
         schemes,
-        origins=_SameHostOrAbsent() if origins is None else origins,
+        origins=SameHostOrAbsent() if origins is None else origins,
         anonymous=anonymous,
         connections=Connections() if connections is None else connections,
     )
