@@ -166,6 +166,17 @@ def test_warnings_go_to_standard_error(project, wsauth):
 # What is compared
 
 
+@pytest.mark.parametrize(("origins", "warned"), [("", True), (', origins=SameHost(["a.example"])', False)])
+def test_cookies_for_whatever_host_are_warned_of(project, wsauth, origins, warned):
+    """FastAPI has no ALLOWED_HOSTS: the document is right, and whoever writes it should know."""
+    file = Path(f"{project}.py")
+    text = PROJECT.replace('Query("token"), nobody)]', f'Cookie("token"), nobody)]{origins}')
+    file.write_text(text.replace("import Policy, Query,", "import Cookie, Policy, SameHost,"))
+    code, _, errors = wsauth("asyncapi", f"{project}:guarded")
+    assert code == 0
+    assert ('DNS rebinding); write origins=SameHost(["app.example.com"])' in errors) is warned
+
+
 @pytest.fixture
 def kept(project, wsauth, tmp_path):
     """A document that is up to date."""

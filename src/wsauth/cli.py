@@ -20,6 +20,8 @@ from typing import Any
 import wsauth
 from wsauth.asyncapi import Application, Server, document, lint, to_json, to_yaml
 from wsauth.core.errors import ConfigurationError
+from wsauth.core.origins import SameHost
+from wsauth.policy import Policy, ReportOnly
 
 _DIFFERENCES = 40  # lines of a diff that one reads
 
@@ -87,13 +89,25 @@ def _asyncapi(options: argparse.Namespace) -> int:
 
 def _document(options: argparse.Namespace) -> dict[str, Any]:
     servers = (Server.from_url("default", options.server),) if options.server else ()
+    application = _describe(_load(options.app), options.app)
+    if any(_admits_any_host(policy) for channel in application.channels for policy in channel.policies):
+        _say(
+            "wsauth: warning: cookies count for pages of whatever host the server is reached by, also one that somebody"
+            ' points at it (DNS rebinding); write origins=SameHost(["app.example.com"]) in the policy'
+        )
     return document(
-        _describe(_load(options.app), options.app),
+        application,
         asyncapi=options.asyncapi,
         perspective=options.perspective,
         servers=servers,
         warn=lambda text: _say(f"wsauth: warning: {text}"),
     )
+
+
+def _admits_any_host(found: Policy | ReportOnly) -> bool:
+    policy = found.policy if isinstance(found, ReportOnly) else found
+    rule = policy.origins
+    return bool(policy.ambient) and isinstance(rule, SameHost) and rule.allowed_hosts is None
 
 
 # The application

@@ -206,9 +206,17 @@ class Policy:
                 nobody = nobody or decision.identity
             elif decision is not None:
                 return await self._conclude(decision, handshake)
-        ignored = verdict is OriginVerdict.ABSENT and self.ambient and handshake.header(b"cookie")
-        detail = "cookies are not read without an Origin" if ignored else ""
+        detail = self._ignored(handshake) if verdict is OriginVerdict.ABSENT else ""
         return await self._conclude(Deny(Reason.MISSING, detail), handshake, nobody)
+
+    def _ignored(self, handshake: Handshake) -> str:
+        """Say for the log what there was, and is not read without an Origin."""
+        if self.ambient and handshake.header(b"cookie"):
+            return "cookies are not read without an Origin"
+        names = [scheme.name for scheme in self.ambient if _read(scheme, handshake) is not None]
+        return (
+            f"{' and '.join(names)}: not read without an Origin, since a proxy adds it for every page" if names else ""
+        )
 
     async def _conclude(self, decision: Decision, handshake: Handshake, nobody: Identity | None = None) -> Decision:
         """Apply what holds for every decision: the anonymous mode, then `allow`."""

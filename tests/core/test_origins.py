@@ -228,6 +228,12 @@ def test_no_origin_is_absent():
         ([[APP]], "each origin as a text"),
         ([None], "each origin as a text"),
         ([APP, 5], "each origin as a text"),
+        (["htps://app.example.com"], r"write 'https://app.example.com', or .* schemes=\['htps'\]"),
+        (["httpss://app.example.com:8443"], "write 'https://app.example.com:8443'"),
+        (["HTP://localhost:3000"], "write 'http://localhost:3000'"),
+        (["capacitr://localhost"], "write 'capacitor://localhost'"),
+        (["ftp://app.example.com"], "no page has the scheme 'ftp'"),
+        (["myapp://localhost"], r"schemes=\['myapp'\]"),
     ],
 )
 def test_configured_origin_that_is_none_says_what_to_write(origins: list[Any], advice: str):
@@ -235,6 +241,16 @@ def test_configured_origin_that_is_none_says_what_to_write(origins: list[Any], a
     with pytest.raises(ConfigurationError, match=advice) as caught:
         Origins(*origins)
     assert str(caught.value).startswith("Origins(")
+
+
+def test_a_scheme_of_ones_own_is_named():
+    """An application shell may serve its pages under whatever scheme its maker chose."""
+    rule = Origins("MyApp://localhost", APP, schemes=["myApp"])
+    assert rule.check(sent("myapp://localhost")) is ALLOWED
+    assert rule.check(sent(APP)) is ALLOWED
+    for schemes in ("myapp", [5]):
+        with pytest.raises(ConfigurationError, match=r'write a list of names, as schemes=\["myapp"\]'):
+            Origins("myapp://localhost", schemes=schemes)  # type: ignore[arg-type]
 
 
 # --- the host of the handshake ----------------------------------------------------------------------------------------
@@ -391,11 +407,32 @@ def test_rebound_name_is_foreign():
 
 
 @pytest.mark.parametrize("rule", [SameHost, SameHostOrAbsent])
-@pytest.mark.parametrize("hosts", ["example.com", "", [], (), [None], [b"example.com"]])
+@pytest.mark.parametrize("hosts", ["example.com", "", [], (), [None], [b"example.com"], 5, True, 1.5])
 def test_allowed_hosts_that_are_no_names_do_not_start(rule: Any, hosts: Any):
     """One str would be taken for its letters, and an empty list refuses every page."""
     with pytest.raises(ConfigurationError, match=rf"{rule.__name__}\(allowed_hosts=.*write a list"):
         rule(allowed_hosts=hosts)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["https://example.com", "example.com:8000", "example.com/", "*.example.com", "", ".", "a..b", "b\xfccher.example"],
+)
+@pytest.mark.parametrize("rule", [SameHost, SameHostOrAbsent])
+def test_a_pattern_that_no_host_matches_is_refused_where_it_is_written(rule: Any, host: str):
+    """Each page would be."""
+    with pytest.raises(ConfigurationError, match=rf"{rule.__name__}\(allowed_hosts=.*write names alone"):
+        rule(["app.example.com", host])
+
+
+def test_hosts_of_an_async_function_are_refused():
+    """Nobody would await it."""
+
+    async def hosts() -> list[str]:
+        return ["example.com"]
+
+    with pytest.raises(ConfigurationError, match="write a plain `def`"):
+        SameHost(hosts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

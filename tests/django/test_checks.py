@@ -76,6 +76,22 @@ def test_any_host_beside_the_same_host_rule_is_found():
         assert found("project.policies.named_origins") == []
 
 
+@pytest.mark.parametrize("hosts", [[".com"], ["testserver", ".co.uk"]])
+def test_hosts_that_anybody_can_register_are_found(hosts):
+    """All names below a domain that sells them are as many as all."""
+    with override_settings(ALLOWED_HOSTS=hosts):
+        (message,) = found("project.policies.good")
+    assert message.id == "wsauth.W003"
+    assert repr(hosts[-1]) in message.msg
+
+
+def test_cookies_for_whatever_host_are_found():
+    """Where no verifier is Django's, nobody asks ALLOWED_HOSTS."""
+    (message,) = found("project.policies.any_host")
+    assert message.id == "wsauth.W003"
+    assert "ALLOWED_HOSTS is not asked" in message.msg
+
+
 def test_token_table_that_is_installed_is_no_finding():
     """Only its absence is."""
     assert found("project.policies.rest_token") == []

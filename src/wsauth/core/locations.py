@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from wsauth.core.ambient import is_ambient_header
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.handshake import Handshake, is_token, offered_subprotocols
 from wsauth.core.location import MAX_SECRET, Location, credentials, is_visible, malformed, presents
@@ -97,11 +98,14 @@ class Header:
     `scheme` is the HTTP authentication scheme, compared without case (RFC 9110 §11.1); an Authorization header of another
     scheme is not this credential. Pages cannot set headers on a WebSocket. Raises ConfigurationError for the schemes whose
     credentials a browser sends by itself: the Origin would not be asked for.
+
+    `ambient=True` is for a header that a proxy adds for every page of a logged-in browser: it counts only where a cookie
+    would. Those of well-known proxies (`wsauth.core.ambient`: Remote-User, Cf-Access-Jwt-Assertion, ...) always are.
     """
 
     name: str = field(default="Authorization", compare=False)
     scheme: str | None = field(default=None, compare=False)
-    ambient: ClassVar[bool] = False
+    ambient: bool = field(default=False, compare=False, repr=False)
     _place: tuple[bytes, str] = field(init=False, repr=False)  # as compared: names and schemes have no case
 
     def __post_init__(self) -> None:
@@ -112,6 +116,12 @@ class Header:
             raise ConfigurationError("Header('Cookie') would ignore the Origin; write Cookie('name of the cookie')")
         if key == "sec-websocket-protocol":
             raise ConfigurationError(f"Header({self.name!r}) is a list of names; write Subprotocol('bearer')")
+        if not isinstance(self.ambient, bool):
+            raise ConfigurationError(
+                f"Header({self.name!r}, ambient={self.ambient!r}): write ambient=True, or leave it out"
+            )
+        if is_ambient_header(key):
+            object.__setattr__(self, "ambient", True)
         if self.scheme is None and key == "authorization":
             object.__setattr__(self, "scheme", "Bearer")
         self._check_scheme()

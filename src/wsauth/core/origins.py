@@ -7,13 +7,15 @@ looked for: any other order is an oracle for other sites.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from wsauth.core.errors import ConfigurationError
+from wsauth.core.hosts import host_matches, is_wide
+from wsauth.core.verifier import is_async
 
 if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
@@ -24,6 +26,9 @@ _HOST = re.compile(_AUTHORITY)
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://" + _AUTHORITY)
 MAX_ORIGIN = 300  # characters: a host name has at most 253 (RFC 1035 §2.3.4)
 _WEB_PORTS = {"http": 80, "https": 443}
+KNOWN_SCHEMES: tuple[str, ...] = ("http", "https", "capacitor", "ionic", "tauri", "wails", "app", "electron", "ms-appx")
+KNOWN_SCHEMES += ("ms-appx-web", "chrome-extension", "moz-extension", "safari-web-extension", "extension")
+KNOWN_SCHEMES += ("vscode-webview", "vscode-file")
 
 Origin = tuple[str, str, int | None]  # scheme, host, port
 AllowedHosts = Iterable[str] | Callable[[], Iterable[str] | None] | None
@@ -94,16 +99,20 @@ def presented_origin(handshake: Handshake) -> Origin | OriginVerdict | None:
 class Origins:
     """Exactly these origins, by scheme, host and port: `Origins("https://app.example.com", "capacitor://localhost")`.
 
-    There are no patterns: a pattern that one subdomain too many matches is a hole. Raises ConfigurationError for
-    anything that is not an origin, and for `null`, which every sandboxed frame of every site sends.
+    There are no patterns: a pattern that one subdomain too many matches is a hole. `schemes` names those of an application
+    shell of one's own, as `Origins("myapp://localhost", schemes=["myapp"])`. Raises ConfigurationError for anything that is
+    not an origin, for a scheme that is not known, and for `null`, which every sandboxed frame of every site sends.
     """
 
     allowed: frozenset[Origin]
 
-    def __init__(self, *origins: str) -> None:
+    def __init__(self, *origins: str, schemes: Iterable[str] = ()) -> None:
         if not origins:
             raise ConfigurationError('Origins() allows nothing: write Origins("https://app.example.com") or SameHost()')
-        object.__setattr__(self, "allowed", frozenset(map(_configured, origins)))
+        if isinstance(schemes, str) or not all(isinstance(scheme, str) for scheme in schemes):
+            raise ConfigurationError(f'Origins(schemes={schemes!r}): write a list of names, as schemes=["myapp"]')
+        known = {*KNOWN_SCHEMES, *(scheme.lower() for scheme in schemes)}
+        object.__setattr__(self, "allowed", frozenset(_configured(origin, known) for origin in origins))
 
     def check(self, handshake: Handshake) -> OriginVerdict:
         origin = presented_origin(handshake)
@@ -112,7 +121,7 @@ class Origins:
         return OriginVerdict.ALLOWED if origin in self.allowed else OriginVerdict.FOREIGN
 
 
-def _configured(text: str) -> Origin:
+def _configured(text: str, known: Collection[str]) -> Origin:
     if not isinstance(text, str):
         raise ConfigurationError(
             f'Origins({text!r}): write each origin as a text: Origins("https://a.com", "https://b.com")'
@@ -131,7 +140,19 @@ def _configured(text: str) -> Origin:
         raise ConfigurationError(
             f"Origins({text!r}): the Origin is that of the page, not of the socket; write {text.replace('ws', 'http', 1)!r}"
         )
+    if origin[0] not in known:
+        raise ConfigurationError(
+            f"Origins({text!r}): no page has the scheme {origin[0]!r}; write {_meant(text, origin[0])!r}, or"
+            f" Origins({text!r}, schemes=[{origin[0]!r}]) where an application of yours has it"
+        )
     return origin
+
+
+def _meant(text: str, scheme: str) -> str:
+    from difflib import get_close_matches  # only here: a mistake is rare, and every import costs
+
+    (meant,) = get_close_matches(scheme, ("https", "http", "capacitor", "tauri"), n=1) or ["https"]
+    return meant + text[len(scheme) :]
 
 
 def _with_a_labels(text: str) -> str:
@@ -163,14 +184,43 @@ class SameHost:
 
     def __post_init__(self) -> None:
         if self.allowed_hosts is None or callable(self.allowed_hosts):
+            self._check_function()
             return
-        hosts = () if isinstance(self.allowed_hosts, str) else tuple(self.allowed_hosts)
+        given = self.allowed_hosts
+        hosts = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
         if not hosts or not all(isinstance(host, str) for host in hosts):
             raise ConfigurationError(
                 f"{type(self).__name__}(allowed_hosts={self.allowed_hosts!r}): write a list of names, such as"
                 ' allowed_hosts=["example.com", ".example.com"]'
             )
+        for host in hosts:
+            self._check_pattern(host)
         object.__setattr__(self, "allowed_hosts", hosts)
+
+    def _check_function(self) -> None:
+        if is_async(self.allowed_hosts):
+            raise ConfigurationError(
+                f"{type(self).__name__}(allowed_hosts=...) is an async function, and each handshake would be refused; write"
+                " a plain `def`"
+            )
+
+    def _check_pattern(self, pattern: str) -> None:
+        """Refuse what no host could ever match."""
+        named = parse_host(pattern.removeprefix("."), "")
+        if pattern != "*" and (named is None or named[2] is not None):
+            raise ConfigurationError(
+                f"{type(self).__name__}(allowed_hosts=[{pattern!r}]): write names alone, without scheme, port or path, as"
+                ' "app.example.com", or ".example.com" for it and all below'
+            )
+
+    def hosts(self) -> Iterable[str] | None:
+        """Return the patterns as they stand now; None for any host."""
+        return self.allowed_hosts() if callable(self.allowed_hosts) else self.allowed_hosts
+
+    def too_wide(self) -> str | None:
+        """Return a pattern among those written that hosts of somebody else match, where there is one."""
+        given = self.allowed_hosts
+        return None if given is None or callable(given) else next(filter(is_wide, given), None)
 
     def check(self, handshake: Handshake) -> OriginVerdict:
         origin = presented_origin(handshake)
@@ -188,14 +238,8 @@ class SameHost:
         return parse_host(hosts[0].decode("latin-1"), scheme) == origin and self._is_allowed(host)
 
     def _is_allowed(self, host: str) -> bool:
-        allowed = self.allowed_hosts() if callable(self.allowed_hosts) else self.allowed_hosts
+        allowed = self.hosts()
         return allowed is None or any(host_matches(host, pattern) for pattern in allowed)
-
-
-def host_matches(host: str, pattern: str) -> bool:
-    """Whether a host is the pattern, or below one that starts with a dot (Django's ALLOWED_HOSTS)."""
-    pattern = pattern.lower()
-    return pattern in ("*", host) or (pattern.startswith(".") and (host.endswith(pattern) or host == pattern[1:]))
 
 
 class SameHostOrAbsent(SameHost):
@@ -214,7 +258,7 @@ class SameHostOrAbsent(SameHost):
 
 @dataclass(frozen=True, slots=True)
 class AnyOrigin:
-    """Every well-formed origin. A policy with a cookie scheme refuses it at start-up: any site could use the cookie."""
+    """Every well-formed origin. A policy with cookies, or headers that a proxy adds, refuses it: any site could use them."""
 
     def check(self, handshake: Handshake) -> OriginVerdict:
         origin = presented_origin(handshake)

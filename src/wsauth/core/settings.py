@@ -15,7 +15,7 @@ from wsauth.core.errors import ConfigurationError
 from wsauth.core.first_message import FirstMessage
 from wsauth.core.handshake import is_token
 from wsauth.core.modes import Anonymous
-from wsauth.core.origins import AnyOrigin
+from wsauth.core.origins import AnyOrigin, SameHost
 from wsauth.core.scheme import SecurityScheme
 
 
@@ -75,11 +75,17 @@ def check_origins(rule: object, schemes: Sequence[SecurityScheme]) -> None:
         raise ConfigurationError(
             f"Policy(origins=...) is {_found(rule)} whose check is async; write `def check(self, handshake)`"
         )
-    ambient = ", ".join(scheme.name for scheme in schemes if scheme.ambient)
+    ambient = " and ".join(scheme.name for scheme in schemes if scheme.ambient)
     if isinstance(rule, AnyOrigin) and ambient:
         raise ConfigurationError(
-            f"Policy(origins=AnyOrigin()) with the cookie scheme {ambient} lets any site use your users' cookies;"
-            ' write origins=Origins("https://app.example.com")'
+            f"Policy(origins=AnyOrigin()) with {ambient}, which the browser, or a proxy behind it, sends for every page: any"
+            ' site could use your users\' logins; write origins=Origins("https://app.example.com")'
+        )
+    if isinstance(rule, SameHost) and ambient and (wide := rule.too_wide()):
+        raise ConfigurationError(
+            f"Policy(origins={type(rule).__name__}([{wide!r}])) with {ambient}: hosts that anybody can register are among"
+            " them, and pages of one that somebody points at this server connect as its own (DNS rebinding); write the names"
+            f' that it serves, as {type(rule).__name__}(["app.example.com", ".example.com"])'
         )
 
 

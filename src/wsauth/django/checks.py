@@ -13,6 +13,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.utils.module_loading import import_string
 
 from wsauth.core.errors import ConfigurationError
+from wsauth.core.hosts import is_wide
 from wsauth.core.locations import Query
 from wsauth.core.origins import SameHost, SameHostOrAbsent
 from wsauth.django.drf import DRFTokenVerifier
@@ -90,10 +91,10 @@ def _remarks(path: str, policy: Policy) -> Iterator[CheckMessage]:
             obj=path,
             id="wsauth.W004",
         )
-    if isinstance(policy.origins, SameHost) and policy.ambient and "*" in settings.ALLOWED_HOSTS:
+    if policy.ambient and (wide := _wide(policy.origins)) is not None:
         yield Warning(
-            f"{path} admits pages of the host that they connect to, and ALLOWED_HOSTS has '*': any host, also one that"
-            " somebody pointed at this server (DNS rebinding).",
+            f"{path} admits pages of the host that they connect to, and {wide}: any host, also one that somebody pointed at"
+            " this server (DNS rebinding).",
             hint='Name the hosts in ALLOWED_HOSTS, or write origins=Origins("https://app.example.com") in the policy.',
             obj=path,
             id="wsauth.W003",
@@ -122,6 +123,16 @@ def _of_documents(path: str | None, policy: Policy | None) -> Iterator[CheckMess
             obj=path,
             id="wsauth.W002",
         )
+
+
+def _wide(rule: object) -> str | None:
+    """Say why the rule knows no hosts of its own; None where it does."""
+    if not isinstance(rule, SameHost):
+        return None
+    if rule.allowed_hosts is None:
+        return "none of its verifiers is Django's, so that ALLOWED_HOSTS is not asked"
+    wide = next(filter(is_wide, rule.hosts() or ()), None)
+    return None if wide is None else f"ALLOWED_HOSTS has {wide!r}"
 
 
 def _layers_reach_others() -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from wsauth.asgi.log import shown
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.origins import Origin, host_matches, parse_host, parse_origin
+from wsauth.core.hosts import host_matches
+from wsauth.core.origins import Origin, parse_host, parse_origin
 from wsauth.core.verifier import is_async
 from wsauth.django.scope import DjangoScope
 

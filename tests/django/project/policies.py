@@ -7,6 +7,7 @@ from typing import Any
 from project.consumers import WhoAmI
 from wsauth import (
     Anonymous,
+    Cookie,
     Credentials,
     Handshake,
     Identity,
@@ -33,6 +34,7 @@ def by_field(name: str) -> Policy:
 good = Policy([SecurityScheme("session", SessionCookie(), SessionVerifier())])
 by_key, by_name, by_nickname = by_field("pk"), by_field("username"), by_field("nickname")
 reported = ReportOnly(good)
+any_host = Policy([SecurityScheme("cookie", Cookie("jwt"), prove)])
 no_policy = "a text"
 key_in_query = Policy([SecurityScheme("session", SessionKeyInQuery(), SessionVerifier())])
 rest_token = Policy([SecurityScheme("token", Query("token"), DRFTokenVerifier())])
