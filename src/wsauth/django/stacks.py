@@ -150,7 +150,9 @@ class _Stack:
         self._http = http
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._websocket if scope["type"] == "websocket" else self._http)(scope, receive, send)
+        running = (self._websocket if scope["type"] == "websocket" else self._http)(scope, receive, send)
+        del scope  # error reporters print the locals of every frame that an exception passes
+        await running
 
 
 def _policy(
