@@ -41,7 +41,7 @@ def standing(connections, *, stateful, waited):
 )
 async def test_who_is_admitted_blindly(blind, session, token):
     """Those who the mode says, and only after a wait; everybody while the log is in reach."""
-    for silence in (STALE + 0.1, float("inf")):
+    for silence in (STALE + 0.1, 1e6):
         here = connections(silence, blind)
         assert standing(here, stateful=True, waited=True) is session
         assert standing(here, stateful=False, waited=True) is token
@@ -49,6 +49,26 @@ async def test_who_is_admitted_blindly(blind, session, token):
         assert standing(here, stateful=False, waited=False) is Standing.BLIND
     here = connections(STALE, blind)
     assert standing(here, stateful=True, waited=False) is Standing.GOOD
+    assert standing(here, stateful=False, waited=False) is Standing.GOOD
+
+
+@pytest.mark.parametrize("blind", Blind)
+async def test_a_process_that_has_never_read_the_log_admits_nobody(blind):
+    """It knows of no block, and no store knows one. Only who trusts everybody has said otherwise."""
+    here = connections(float("inf"), blind)
+    expected = Standing.GOOD if blind is Blind.TRUST else Standing.BLIND
+    assert standing(here, stateful=True, waited=True) is expected
+    assert standing(here, stateful=False, waited=True) is expected
+
+
+@pytest.mark.parametrize("silence", [0.0, 3.0])
+async def test_a_log_that_nobody_reads_is_not_clear(silence):
+    """However short the time since somebody has: the tolerance is for a reader that tries again."""
+    here = connections(silence)
+    here.log.keeps_up = False
+    assert standing(here, stateful=True, waited=False) is Standing.BLIND
+    assert standing(here, stateful=False, waited=True) is Standing.BLIND
+    here.log.keeps_up = True
     assert standing(here, stateful=False, waited=False) is Standing.GOOD
 
 

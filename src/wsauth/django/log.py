@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +27,7 @@ from django.db import DatabaseError, InterfaceError, connections, router, transa
 from wsauth.django import clock
 from wsauth.django.database import connected, hop
 from wsauth.revocation.clock import Clock
+from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.log import MakeRecord, Receipt, RevocationNotRecorded
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
@@ -64,12 +65,22 @@ class DatabaseLog:
     reaches_others: ClassVar[bool] = True
     in_transaction: ClassVar[bool] = True
 
-    def __init__(self, records: Records | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
+    _all: ClassVar[weakref.WeakSet[DatabaseLog]] = weakref.WeakSet()
+
+    def __init__(self, records: Records | None = None, monotonic: Callable[[], float] = elapsed) -> None:
         self._records = Records() if records is None else records
         self._table = _Table(self._records, monotonic)
         self._monotonic = monotonic
         self._followed_at = 0.0
         self._readers: dict[asyncio.AbstractEventLoop, _Reader] = {}
+        DatabaseLog._all.add(self)
+
+    @staticmethod
+    def start_all_over() -> None:
+        """Forget who reads and when that was: they belong to the process that this one was forked from."""
+        for log in list(DatabaseLog._all):
+            log._readers = {}
+            log._table.start_over()
 
     def __repr__(self) -> str:
         return "DatabaseLog()"
@@ -92,6 +103,12 @@ class DatabaseLog:
     def silence(self) -> float:
         return self._monotonic() - self._table.known_at
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the running event loop reads the table, and has looked at it since it began to."""
+        reader = self._readers.get(asyncio.get_running_loop())
+        return reader is not None and reader.keeps_up
+
     def follow(self) -> None:
         self._followed_at = self._monotonic()
         loop = asyncio.get_running_loop()
@@ -105,7 +122,10 @@ class DatabaseLog:
         reader = self._readers[asyncio.get_running_loop()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await reader.has_read.wait()
+                for _ in range(
+                    2 if reader.is_looking else 1
+                ):  # a look that has begun may miss what was committed since
+                    await reader.has_read.wait()
                 return True
         return False
 
@@ -158,7 +178,10 @@ class DatabaseLog:
         try:
             await place.ask()
             while self._records.connections or self._monotonic() - self._followed_at < LINGER:
-                if await place.call(self._table.keep_up):
+                reader.is_looking = True
+                has_looked = await place.call(self._table.keep_up)
+                reader.is_looking = False
+                if has_looked:
                     reader.tell()
                 await asyncio.sleep(PERIOD)
         finally:
@@ -176,11 +199,17 @@ class _Reader:
 
     def __init__(self, read: Callable[[_Reader], Any], loop: asyncio.AbstractEventLoop) -> None:
         self.has_read = asyncio.Event()
+        self.is_looking = self._has_begun = False
         # An empty context: the task outlives the handshake that has started it.
         self.task = loop.create_task(read(self), context=Context())
 
+    @property
+    def keeps_up(self) -> bool:
+        return self._has_begun and not (self.task.done() or self.task.cancelling())
+
     def tell(self) -> None:
         """All that was committed before the last look is known. Who asks from now on waits for the next."""
+        self._has_begun = True
         has_read, self.has_read = self.has_read, asyncio.Event()
         has_read.set()
 
@@ -225,6 +254,11 @@ class _Table:
         self._seen: set[tuple[int, float]] = set()  # ids are given again after a restore, but with other times
         self._floor = self._newest = 0  # the highest id one whole look earlier, and at the last
         self._is_out_of_reach = self._has_met_an_odd_row = False
+
+    def start_over(self) -> None:
+        """Know nothing. A reader of the parent may have held the lock."""
+        self._lock = threading.Lock()
+        self.known_at = self._read_whole_at = float("-inf")
 
     def keep_up(self) -> bool:
         """Take in what is new. Returns whether the database could be asked; says so once where it could not."""
@@ -325,3 +359,7 @@ def _why(error: Exception) -> str:
         if isinstance(error, DatabaseError) and model._meta.db_table not in names:
             return "its table is missing; run `manage.py migrate`"
     return f"the database answered {type(error).__name__}"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DatabaseLog.start_all_over)

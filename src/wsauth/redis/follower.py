@@ -32,10 +32,11 @@ from wsauth.redis.commands import (
 from wsauth.redis.faults import ELSEWHERE, code_of
 from wsauth.redis.line import Line
 from wsauth.redis.place import Place
-from wsauth.redis.process import Process, clock
+from wsauth.redis.process import Process
 from wsauth.redis.publication import DEADLINE
 from wsauth.redis.signing import Forged, UnknownKey
 from wsauth.revocation import packed
+from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.record import Record, UnknownVersion
 
 BLOCK = 1.0  # seconds that a read waits for something new
@@ -49,7 +50,10 @@ ANSWERED = 60.0  # seconds after which nobody waits for an answer any more
 
 
 class Follower:
-    """Reads the log over one connection. `turn` is set when every record is known, and replaced by another event then."""
+    """Reads the log over one connection. `turn` is set when every record is known, and replaced by another event then.
+
+    `keeps_up` is whether that was so since it began to read, and it reads on.
+    """
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -63,15 +67,16 @@ class Follower:
         self._synced_at = self._checked_at = self._leased_at = self._looked_at = -math.inf
         self._trimmed_at = time.monotonic()
         self._owes_a_look = False
+        self.keeps_up = False
 
     def start_over(self, why: str) -> None:
-        self._loss = why
+        self._loss, self.keeps_up = why, False
 
     async def step(self, waits: bool) -> None:
         """Read what is there, or wait for it for a second. Raises one of FAULTS."""
         if self._loss is not None:
             await self._sync(self._loss)
-        sent = clock()
+        sent = elapsed()
         block = BLOCK if waits else 0.0
         (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
         entries = entries_of(answer)
@@ -90,7 +95,7 @@ class Follower:
             await self._send_again()
 
     async def leave(self, seconds: float) -> None:
-        """Give up the lease."""
+        """Give up the lease, and read no more."""
         await self.line.drop()  # which may still wait for something to read
         self._leased_at = -math.inf
         connecting = max(seconds, 8 * self._process.address.distance)
@@ -117,7 +122,7 @@ class Follower:
     def _apply(self, place: Place, record: Record, entry: Entry) -> None:
         self._process.outbox.pop(record.id, None)
         is_known = bool(record.reply) and self._records.knows(record)
-        closed = self._records.apply(record, missed=self._records.now() - (clock() - self._process.seen_at) - CHECK)
+        closed = self._records.apply(record, missed=self._records.now() - (elapsed() - self._process.seen_at) - CHECK)
         place.hold(record, entry, self._records)
         if record.reply and not is_known and self._records.now() - record.at < ANSWERED:
             self._answers += self._commands.answer(record.reply, self._process.node, closed)
@@ -132,13 +137,14 @@ class Follower:
 
     def _saw(self, moment: float) -> None:
         self._process.saw(moment)
+        self.keeps_up = True
         self.turn.set()
         self.turn = asyncio.Event()
 
     # The stream itself
 
     async def _check(self) -> None:
-        sent = clock()
+        sent = elapsed()
         stream = await self._look()
         self._records.forget()
         self._loss = self._place.loss(stream, self._records)
@@ -229,7 +235,7 @@ class Follower:
     async def _read_to_end(self, place: Place, block: float = 0.0) -> float:
         """Take whatever is there, or wait for it. Returns when the last of it was asked for."""
         while True:
-            sent = clock()
+            sent = elapsed()
             (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(place.cursor, block))
             entries = entries_of(answer)
             for entry in entries:

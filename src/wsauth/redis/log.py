@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from wsauth.redis.address import Address
 from wsauth.redis.commands import Commands
-from wsauth.redis.process import Process, clock
+from wsauth.redis.process import Process
 from wsauth.redis.publication import in_a_thread, on_a_loop, publication
 from wsauth.redis.reader import Reader
 from wsauth.redis.signing import Keyring
 from wsauth.revocation.clock import Clock
+from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.log import MakeRecord, Receipt
 from wsauth.revocation.records import Records
 
@@ -55,13 +56,19 @@ class RedisLog:
 
     @property
     def silence(self) -> float:
-        return clock() - self._process.seen_at
+        return elapsed() - self._process.seen_at
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether the reader of the running event loop does. Others may be of a loop that stands still."""
+        reader = self._process.readers.get(asyncio.get_running_loop())
+        return reader is not None and reader.keeps_up
 
     def follow(self) -> None:
         self._reader().follow()
 
     async def catch_up(self, seconds: float) -> bool:
-        called = clock()
+        called = elapsed()
         reader = self._reader()
         reader.follow()
         try:

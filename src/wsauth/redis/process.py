@@ -18,6 +18,7 @@ from wsauth.redis.faults import explain
 from wsauth.redis.line import ThreadLine
 from wsauth.redis.signing import Keyring
 from wsauth.revocation.clock import Clock
+from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
 
@@ -35,7 +36,7 @@ class Process:
     """This process as a node of the log.
 
     `outbox` holds the records that a reader of ours has not read back yet, with the monotonic time of the last attempt to
-    append them. `seen_at` is when this process last knew of every record, by `clock`.
+    append them. `seen_at` is when this process last knew of every record, by `elapsed`.
     """
 
     _all: ClassVar[weakref.WeakSet[Process]] = weakref.WeakSet()
@@ -82,12 +83,12 @@ class Process:
     @property
     def is_away(self) -> bool:
         """Whether somebody has waited for Redis in vain within the last 5 s, and nothing was appended since."""
-        return clock() < self._away_until
+        return elapsed() < self._away_until
 
     def gave_up(self) -> None:
         """A record could not be appended for as long as that may take."""
         # From now, and not longer with every short attempt that fails: a Redis that is merely slow is waited for again.
-        self._away_until = clock() + _AWAY
+        self._away_until = elapsed() + _AWAY
         while self._lines:  # the connections are as dead as the one that was tried
             self.line().drop()
 
@@ -156,11 +157,6 @@ class _Said:
     def __init__(self) -> None:
         self.at = -math.inf
         self.left_out = 0
-
-
-def clock() -> float:
-    """Seconds that also pass while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 if hasattr(os, "register_at_fork"):

@@ -41,31 +41,43 @@ class Reader:
     def is_running(self) -> bool:
         return self._task is not None and not (self._ends or self._task.done() or self._loop.is_closed())
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it has known of every record since it began, and reads on: what it once read says little later."""
+        return self.is_running and self._follower.keeps_up
+
     def follow(self) -> None:
         """Start, or go on for a while."""
         self._wanted_at = time.monotonic()
-        if self._task is None or self._task.done():
+        if self._task is None or not self.is_running or self._task.cancelling():
+            self._ends = self._follower.keeps_up = False
+            run = self._run(self._task)
             # Not in the context of a handshake, which ends long before.
-            self._ends = False
-            self._task = self._loop.create_task(self._run(), name="wsauth-redis", context=contextvars.Context())
-            self.lines.keeps = True
+            self._task = self._loop.create_task(run, name="wsauth-redis", context=contextvars.Context())
 
     async def next_turn(self) -> None:
         """Return when every record is known the next time."""
         await self._follower.turn.wait()
 
-    async def _run(self) -> None:
+    async def _run(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait({before})  # which may be about to end
+        self.lines.keeps = True
         try:
             while not self._ends:
                 await self._go_on()
+                self._follower.keeps_up = (
+                    False  # before the last words: whoever comes meanwhile waits for the next read
+                )
                 await self._leave()
                 self._ends = True  # before the last look at the outbox: see Process.post
                 self._ends = not self._is_wanted()
         except asyncio.CancelledError:
+            self._follower.keeps_up = False
             await self._leave()
             raise
         finally:
-            self.lines.keeps = False
+            self.lines.keeps = self._follower.keeps_up = False
             await self.lines.close()
             await self._follower.line.drop()
 

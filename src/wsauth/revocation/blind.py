@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import time
 from collections.abc import Iterable
 from enum import Enum
@@ -34,7 +35,8 @@ class Blind(Enum):
 
     REFUSE = "nobody: no one is admitted, and every connection closes after the limit"
     ASK_THE_STORE = (
-        "sessions and stored tokens, looked at every 10 seconds; tokens are refused, and close after the limit"
+        "sessions and stored tokens, looked at every 10 seconds, once the log has been read; tokens are refused, and close"
+        " after the limit"
     )
     TRUST = "everybody: revocations wait until the log is back"
 
@@ -62,8 +64,11 @@ class Sight:
 
     @property
     def is_clear(self) -> bool:
-        """Whether this process knows of every record, but for those of the last seconds."""
-        return self._log.silence <= STALE
+        """Whether this process knows of every record, but for those of the last seconds, and hears of the next.
+
+        A log that nobody reads at the moment is not clear, however short the time since somebody has read it.
+        """
+        return self._log.silence <= STALE and getattr(self._log, "keeps_up", True)
 
     @property
     def trusts(self) -> bool:
@@ -71,10 +76,14 @@ class Sight:
         return self._blind is Blind.TRUST
 
     def admits(self, stateful: bool, waited: bool) -> bool:
-        """Whether an identity may be admitted as things are. `waited` says that `catch_up` has been tried."""
+        """Whether an identity may be admitted as things are. `waited` says that `catch_up` has been tried.
+
+        A process that has never read the whole log is not blind for a while: it knows of no block, and no store does.
+        """
         if self.is_clear:
             return True
-        return waited and (self.trusts or (stateful and self._blind is Blind.ASK_THE_STORE))
+        asks = stateful and self._blind is Blind.ASK_THE_STORE and self._log.silence < math.inf
+        return waited and (self.trusts or asks)
 
     async def catch_up(self) -> None:
         """Wait for the log, unless somebody has waited in vain since it fell silent."""

@@ -42,6 +42,9 @@ class RevocationLog(Protocol):
     `records` holds what it has brought. `reaches_others` is whether other processes see what this one publishes;
     `in_transaction` whether `publish_now` writes in the database transaction of its caller, and so must be called before
     the commit rather than after it.
+
+    A log that is not read all the time also has a property `keeps_up`: whether the running event loop reads it, and all was
+    known since that began. Where it is not so, a handshake waits for `catch_up`, however short the silence.
     """
 
     reaches_others: ClassVar[bool]
