@@ -97,7 +97,7 @@ async def test_it_starts_again_after_its_end(node, raw, quick, brief, monkeypatc
         assert there.process.node.encode() not in raw.zrange(NODES, 0, -1)
     else:
 
-        def broken(*_):
+        def broken(*_, **__):
             raise LookupError("no such thing")
 
         with monkeypatch.context() as patch:
