@@ -118,7 +118,10 @@ def _tls(options: dict[str, Any]) -> ssl.SSLContext | None:
     if options.pop("connection_class", None) is not on_loops.SSLConnection:
         return None
     try:
-        return on_loops.SSLConnection(**options).ssl_context.get()
+        tls = on_loops.SSLConnection(**options).ssl_context.get()
+        if tls.verify_mode is not ssl.CERT_NONE and "ssl_check_hostname" not in options:
+            tls.check_hostname = True  # redis-py 5 leaves it out, and so takes anybody's certificate
+        return tls
     except (OSError, ssl.SSLError) as error:  # the text of neither holds more than the name of a file
         raise ConfigurationError(
             f"RedisLog(url=...): TLS cannot be set up ({type(error).__name__}: {error.strerror or 'unreadable'}); look at"

@@ -11,7 +11,7 @@ import shlex
 from typing import NamedTuple
 
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import InvalidResponse, MovedError, RedisError, ResponseError
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 
 from wsauth.redis.address import SENTINEL_PORT, Address, Command
 
@@ -21,6 +21,7 @@ ABSENT = "no such key"  # the error that XINFO gives for a stream that is not th
 UNKNOWN = "unknown command"
 
 _LONGEST = 160  # characters of an answer that are shown
+_MOVED = re.compile(r"(?:MOVED )?\d+ (\S*):(\d+)$")
 _CODE = re.compile(r"\b([A-Z]{3,16})\b")
 _BY_CLASS = {  # for redis-py takes the code out of the text where it has a class for it
     "ReadOnlyError": "READONLY",
@@ -158,11 +159,11 @@ def _meaning(code: str, error: object, command: Command, address: Address) -> st
             f" {_cli(address)} DEL {shlex.quote(_key(command))}"
         )
     if code in _CLUSTERS:
-        where = address.beside(error.host, error.port) if isinstance(error, MovedError) else "redis://host:6379/0"
-        held = " (which holds the keys of this namespace until they move)" if isinstance(error, MovedError) else ""
+        moved = _MOVED.match(str(error)) if code == "MOVED" else None
+        where = f", or {address.beside(*moved.groups())}, which holds the keys until they move" if moved else ""
         return (
             "this is a node of a Redis Cluster, which RedisLog does not follow; write the address of a Redis that is no"
-            f" part of one, or {where}{held}"
+            f" part of one: redis://host:6379/0{where}"
         )
     return _MEANINGS.get(code, "")
 

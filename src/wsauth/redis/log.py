@@ -29,9 +29,10 @@ class RedisLog:
     share a Redis: letters, digits and `_.:-`.
 
     A Redis that is away holds up `publish` for about 1.3 s where a reader of this process goes on trying. Where none does,
-    `publish` raises RevocationNotRecorded after about 5.3 s and `publish_now` after about 2.3 s. For 5 s after that each
-    further call makes one attempt, which takes about 0.3 s at most: who deletes many users waits once. What is enforced
-    here is enforced at once in any case.
+    `publish` raises RevocationNotRecorded after about 5.3 s and `publish_now` after about 2.3 s, or after 7 s where its host
+    does not answer at all. For 5 s after that each further call makes one attempt, which takes about 0.3 s at most: who
+    deletes many users waits once. Where Redis is far away, a few round trips are added. What is enforced here is enforced
+    at once in any case.
 
     Nothing is connected before it is used, so a log may be made before the server forks. Raises ConfigurationError for a bad
     address, secret or namespace.
