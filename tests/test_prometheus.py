@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -167,6 +168,20 @@ def test_every_kind_with_every_reason_can_be_counted(
         sink(Event(kind, reason, "queryToken", "0123456789abcdef", "cafe01", 0.5, "beef02"))
     text = generate_latest(registry).decode()
     assert not re.search("0123456789abcdef|cafe01|beef02", text)
+
+
+def test_the_records_are_told_by_events(
+    registry: CollectorRegistry, sink: PrometheusSink, monkeypatch: pytest.MonkeyPatch
+):
+    """How many are held, how old the oldest is, and when the log was read."""
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    sink(Event(EventKind.RECORDS, seconds=5.0, count=7))
+    sink(Event(EventKind.LOG_READ, seconds=1.0))
+    found = scraped(registry)
+    told = [found[f"wsauth_{name}"] for name in ("records", "records_oldest_seconds", "log_read_timestamp_seconds")]
+    assert told == [7.0, 5.0, 999.0]
+    sink(Event(EventKind.RECORDS_MANY, seconds=6.0, count=250_000))
+    assert scraped(registry)["wsauth_records"] == 250_000
 
 
 def test_several_loops_may_share_the_sink(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import chain
 from threading import Lock
@@ -31,7 +32,8 @@ class PrometheusSink:
 
     `wsauth_handshakes_total` (outcome, reason, scheme), `wsauth_handshake_duration_seconds` (outcome), `wsauth_connections`,
     `wsauth_connection_duration_seconds`, `wsauth_ended_total` (reason), `wsauth_recheck_duration_seconds` (outcome),
-    `wsauth_log_stale` and `wsauth_clock_off_seconds`. Raises ConfigurationError where the registry has metrics of these
+    `wsauth_log_stale`, `wsauth_log_read_timestamp_seconds`, `wsauth_records`, `wsauth_records_oldest_seconds` and
+    `wsauth_clock_off_seconds`. Raises ConfigurationError where the registry has metrics of these
     names already.
     """
 
@@ -87,6 +89,24 @@ class PrometheusSink:
             multiprocess_mode="livemax",
             registry=None,
         )
+        self._read_at = Gauge(
+            "wsauth_log_read_timestamp_seconds",
+            "When every revocation was last known, in POSIX seconds.",
+            multiprocess_mode="livemin",
+            registry=None,
+        )
+        self._records = Gauge(
+            "wsauth_records",
+            "Revocations that are held in memory.",
+            multiprocess_mode="livemax",
+            registry=None,
+        )
+        self._oldest = Gauge(
+            "wsauth_records_oldest_seconds",
+            "Age of the oldest revocation that is held.",
+            multiprocess_mode="livemax",
+            registry=None,
+        )
         self._schemes: set[str] = set()
         self._open: set[str] = set()  # by id, so that nothing is counted twice or below zero
         self._lock = Lock()  # policies of several event loops may share the sink
@@ -106,6 +126,11 @@ class PrometheusSink:
                 self._rechecks.labels("ended" if event.reason else "kept").observe(event.seconds)
             case EventKind.CLOSED:  # which an expired and a revoked connection are too, with the same reason
                 self._closed(event)
+            case EventKind.RECORDS | EventKind.RECORDS_MANY:
+                self._records.set(event.count)
+                self._oldest.set(event.seconds)
+            case EventKind.LOG_READ:
+                self._read_at.set(time.time() - event.seconds)
             case EventKind.CLOCK_OFF | EventKind.CLOCK_RIGHT:
                 self._clock_off.set(event.seconds)
             case EventKind.LOG_STALE | EventKind.LOG_SYNCED:
@@ -151,6 +176,9 @@ class PrometheusSink:
             self._ended,
             self._rechecks,
             self._stale,
+            self._read_at,
+            self._records,
+            self._oldest,
             self._clock_off,
         )
 

@@ -43,6 +43,9 @@ class EventKind(Enum):
     CLOSED = "closed"  # how long the connection lived
     LOG_STALE = "log_stale"  # since the log of revocations was last read to its end; infinite where it never was
     LOG_SYNCED = "log_synced"  # how long it had been stale: it comes after a LOG_STALE only
+    LOG_READ = "log_read"  # since every record was last known: once a minute
+    RECORDS = "records"  # the age of the oldest revocation that is held, and `count` how many: once a minute
+    RECORDS_MANY = "records_many"  # the same, once they are half as many as can be held
     CLOCK_OFF = "clock_off"  # by how much the clock of this machine is wrong, by that of the log
     CLOCK_RIGHT = "clock_right"  # nothing: it comes after a CLOCK_OFF only
 
@@ -55,7 +58,8 @@ class Event:
     its re-check, one that the client or the application closed. `scheme` names the security scheme that decided.
     `subject_hash` tells one user's connections from another's. `connection_id` is that of `Connection.id`, `incident` the id
     that ties a refusal to its line in the log and to what its client was told. What does not apply is empty.
-    What `seconds` measures depends on the kind, see `EventKind`. Raises ValueError for an identifier of another shape.
+    What `seconds` and `count` measure depends on the kind, see `EventKind`. Raises ValueError for an identifier of another
+    shape.
     """
 
     kind: EventKind
@@ -65,6 +69,7 @@ class Event:
     connection_id: str = ""
     seconds: float = 0.0
     incident: str = ""
+    count: int = 0
 
     def __post_init__(self) -> None:
         for name, shape in _SHAPES.items():
@@ -151,10 +156,13 @@ def _name(sink: object) -> str:
 
 
 def log_events(event: Event) -> None:
-    """Write the event as one line to the logger "wsauth.events": at INFO, LOG_STALE and CLOCK_OFF at WARNING."""
-    level = logging.WARNING if event.kind in (EventKind.LOG_STALE, EventKind.CLOCK_OFF) else logging.INFO
+    """Write the event as one line to the logger "wsauth.events": at INFO, what needs somebody to act at WARNING."""
+    level = logging.WARNING if event.kind in _WARNINGS else logging.INFO
     if lines.isEnabledFor(level):
         lines.log(level, "%s", _line(event))
+
+
+_WARNINGS = (EventKind.LOG_STALE, EventKind.RECORDS_MANY, EventKind.CLOCK_OFF)
 
 
 def _line(event: Event) -> str:
@@ -167,5 +175,6 @@ def _line(event: Event) -> str:
         "connection": event.connection_id,
         "seconds": f"{event.seconds:.6f}",
         "incident": event.incident,
+        "count": event.count,
     }
     return " ".join(f"{key}={value}" for key, value in values.items() if value)

@@ -68,7 +68,9 @@ class Place:
         """Note that the stream has a record here. What it said of the same record before counts no more."""
         milliseconds, number = order(entry.id)
         home = records.put(record, self._pass | _mark(milliseconds, number))
-        if home is not None:
+        if home is None:
+            self.has_unread |= records.is_full  # nobody here knows when it lapses
+        else:
             self._milliseconds.append(milliseconds)
             self._numbers.append(number)
             self._homes.append(home)

@@ -16,6 +16,7 @@ from wsauth.core.events import Event, EventKind, EventSink, emit
 from wsauth.core.reasons import Reason
 from wsauth.revocation.clock import Clock
 from wsauth.revocation.ending import end_all
+from wsauth.revocation.pulse import Pulse
 
 if TYPE_CHECKING:
     from wsauth.revocation.log import RevocationLog
@@ -57,6 +58,7 @@ class Sight:
         self._clock: Clock = getattr(log, "clock", Clock())
         self._clock_is_off = False
         self._sinks: dict[int, EventSink] = {}
+        self._pulse = Pulse(log)
 
     def tell(self, sinks: Iterable[EventSink]) -> None:
         """Let these sinks know too when the log goes out of reach and comes back; each once."""
@@ -93,6 +95,7 @@ class Sight:
     def look(self) -> None:
         """Follow the log and watch it, on the running event loop, while connections are open. Called at every handshake."""
         self._log.follow()
+        self._pulse.beat(self._sinks.values())
         if self._log.reaches_others and (loop := asyncio.get_running_loop()) not in self._watching:
             self._watching.add(loop)
             # In a context of its own: the handshake that came first ends long before.
@@ -103,6 +106,7 @@ class Sight:
         try:
             self.judge(self._log.silence)
             self._judge_clock()
+            self._pulse.beat(self._sinks.values())
         finally:
             if len(self._registry) or self._is_stale:  # whoever said that it is out of reach says when it is back
                 self._log.follow()  # its reader may have been cancelled, and no handshake come since

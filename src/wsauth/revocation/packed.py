@@ -55,6 +55,12 @@ def record_id(packed: bytes) -> str:
     return packed[:16].hex()
 
 
+def at(packed: bytes) -> float:
+    """From when the record counts, by the log's clock."""
+    found: float = _HEAD.unpack_from(packed)[1]
+    return found
+
+
 def until(packed: bytes) -> float:
     """Until when the record counts, by the log's clock."""
     found: float = _HEAD.unpack_from(packed)[2]

@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 from wsauth.revocation import packed
+from wsauth.revocation.ages import Ages
 from wsauth.revocation.clocks import Clocks
+from wsauth.revocation.folded import Folded
 from wsauth.revocation.lapses import Lapses
 from wsauth.revocation.record import BRIEF, HANDSHAKE, Record, Verb
 from wsauth.revocation.selector import Key, Match
 
+CEILING = 500_000  # records: some 120 MB
 SLICE = 100  # records that are looked at in one go
 _BITS = (1 << 60) - 1  # of a hash: a number of as many fits into 32 bytes
 _NARROW = ("token_id", "session_id", "subject", "key_id", "issuer")  # before any label
@@ -49,7 +52,7 @@ class Records:
     `offset` (seconds) is how far the log's clock is ahead of `clock`, as far as is known, and `longest` (seconds) how long a
     token lives at most, as far as was said or seen. `brief` (seconds) is how long is held what a store judges: as long as a
     handshake may take, and a process be cut off without asking the store by itself. `apart` (seconds) is how far the clocks
-    of those who write and read may differ.
+    of those who write and read may differ. Not more than `ceiling` are held one by one: see `folded`.
     """
 
     _newest: ClassVar[int] = 0
@@ -61,7 +64,9 @@ class Records:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         apart: float = 0.0,
+        ceiling: int = CEILING,
     ) -> None:
+        self.ceiling = ceiling
         self.offset = 0.0
         self.longest = 0.0
         self._apart = apart + HANDSHAKE
@@ -73,6 +78,8 @@ class Records:
         self._lock = threading.Lock()
         self._by_home: dict[int, bytes | tuple[bytes, ...]] = {}  # packed; see `home_of`
         self._count = 0
+        self._ages = Ages()
+        self._folded = Folded()
         self._homes = Lapses()  # each once
         self._covered: dict[int, float] = {}  # ids of what another record says as well, and when each lapses
         self._ids = Lapses()  # of the covered
@@ -80,6 +87,17 @@ class Records:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more can be held one by one."""
+        return self._count + len(self._covered) >= self.ceiling
+
+    @property
+    def oldest(self) -> float:
+        """How long ago (seconds, to the minute) the oldest was published that is held; zero where there is none."""
+        moment = self._ages.oldest()
+        return 0.0 if moment is None else max(0.0, self.now() - moment)
 
     @classmethod
     def position(cls) -> int:
@@ -136,14 +154,15 @@ class Records:
 
     def matching(self, keys: Sequence[Key]) -> list[Held]:
         """Return what matches an identity that bears these keys."""
-        if not (self._by_home or self._covered):
+        if not (self._by_home or self._covered or self._folded.number):
             return []
         bears = set(keys)
         with self._lock:
             self._forget_some()
             found = [one for key in keys for one in self._live_at(hash(key) & _BITS)]
+            folded = self._folded_against(keys) if self._folded.number else []
         every = (Held(packed.unpack(one), packed.number(one)) for one in found)
-        return [held for held in every if held.record.match <= bears]
+        return [*(held for held in every if held.record.match <= bears), *folded]
 
     def slices(self, size: int = SLICE) -> Iterator[list[bytes]]:
         """Yield what handshakes are held against, packed, so many selectors at once. It says all that those say which it
@@ -205,11 +224,20 @@ class Records:
             with self._numbering:
                 number = Records._newest = Records._newest + 1
             # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-            new = packed.pack(record, self._monotonic() - now, number)
+            skew = self._monotonic() - now
+            new = packed.pack(record, skew, number)
+            if self.is_full and record.verb is not Verb.BLOCK:
+                self._folded.add(home, record, self._lapse(new), skew, number)
+                return True
             if home not in self._by_home:
                 self._homes.add(self._lapse(new), home)
             self._keep(home, self._among(there, new, record, number) if there else (new,))
             return True
+
+    def _folded_against(self, keys: Sequence[Key]) -> list[Held]:
+        now = self._monotonic()
+        every = (self._folded.find(hash(key) & _BITS, key, now, self.longest) for key in keys)
+        return [Held(record, self._folded.number) for record in every if record is not None]
 
     def _among(self, there: tuple[bytes, ...], new: bytes, record: Record, number: int) -> tuple[bytes, ...]:
         """Return what is kept of those at one home, now that another has come."""
@@ -243,7 +271,12 @@ class Records:
 
     def _keep(self, home: int, live: tuple[bytes, ...]) -> None:
         """Hold these and no others at this home."""
-        self._count += len(live) - len(self._at(home))
+        before = self._at(home)
+        self._count += len(live) - len(before)
+        for one in live:
+            self._ages.come(packed.at(one))
+        for one in before:
+            self._ages.go(packed.at(one))
         self._by_home[home] = live[0] if len(live) == 1 else live
 
     def _is_known(self, record_id: str, there: tuple[bytes, ...]) -> bool:
