@@ -10,6 +10,7 @@ import copy
 import datetime
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -22,7 +23,6 @@ from wsauth.core.locations import MAX_SECRET
 from wsauth.django import logins, prepared
 from wsauth.django.lookups import each
 from wsauth.django.places import Place
-from wsauth.django.scope import session_store
 
 LEAST = 8  # characters of a key, as Django's engines have it
 _DJANGOS = (db, cached_db, cache, file, signed_cookies)
@@ -52,6 +52,11 @@ def load_many(keys: Sequence[str], using: str = "", store: type | None = None) -
     found = iter(_load([session for session in opened if session is not None], using))
     now = time.time()
     return [None if session is None else _alive(next(found), now) for session in opened]
+
+
+def session_store() -> Any:
+    """Return the SessionStore class of the project's SESSION_ENGINE."""
+    return import_module(settings.SESSION_ENGINE).SessionStore
 
 
 def can_be_key(key: str) -> bool:

@@ -6,7 +6,6 @@ No query and no thread hop happens here: what needed one was loaded while the cr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.utils.functional import LazyObject
 from wsauth.core.identity import Identity
 from wsauth.core.locations import strip_cookie
 from wsauth.django import recheck_thread, session_ends
+from wsauth.django.engines import session_store
 
 if TYPE_CHECKING:
     from wsauth.asgi.connection import Connection
@@ -86,11 +86,6 @@ def cookies(scope: Mapping[str, Any]) -> dict[str, str]:
     lines = [value.decode("latin-1") for name, value in scope.get("headers", ()) if name.lower() == b"cookie"]
     parsed: dict[str, str] = parse_cookie("; ".join(lines))
     return parsed
-
-
-def session_store() -> Any:
-    """Return the SessionStore class of the project's SESSION_ENGINE."""
-    return import_module(settings.SESSION_ENGINE).SessionStore
 
 
 def empty_session() -> Any:

@@ -20,8 +20,8 @@ from django.db import router
 from wsauth.core.reasons import Reason
 from wsauth.django import engines
 from wsauth.django.database import digest
+from wsauth.django.engines import session_store
 from wsauth.django.publishing import publish
-from wsauth.django.scope import session_store
 from wsauth.revocation.record import Verb
 
 if TYPE_CHECKING:

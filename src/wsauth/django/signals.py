@@ -16,8 +16,8 @@ from django.db.models import signals
 from wsauth.django import session_ends
 from wsauth.django.blacklist import blacklisted_until
 from wsauth.django.database import digest
+from wsauth.django.engines import session_store
 from wsauth.django.publishing import publish
-from wsauth.django.scope import session_store
 from wsauth.revocation.record import Verb
 
 DECIDING = frozenset({"password", "is_active", "is_staff", "is_superuser"})  # fields of a user
