@@ -16,6 +16,7 @@ from wsauth.core.errors import ConfigurationError
 from wsauth.core.hosts import is_wide
 from wsauth.core.locations import Query
 from wsauth.core.origins import SameHost, SameHostOrAbsent
+from wsauth.django.context_checks import check_variables
 from wsauth.django.drf import DRFTokenVerifier
 from wsauth.django.sessions import SessionKeyInQuery, SessionVerifier
 from wsauth.django.spectacular import NAME, SpectacularSettings
@@ -35,7 +36,7 @@ def check_policy(app_configs: Any, **options: Any) -> list[CheckMessage]:
     policy = found.policy if isinstance(found, ReportOnly) else found
     if not isinstance(path, str) or not isinstance(policy, Policy):
         return [_no_policy(path, found)]
-    return [*_remarks(path, policy), *_of_documents(path, policy)]
+    return [*_remarks(path, policy), *check_variables(path, policy), *_of_documents(path, policy)]
 
 
 def _not_importable(path: str, error: Exception) -> CheckMessage:
