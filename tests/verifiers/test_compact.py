@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from effort import calls
-from verifiers.signing import base64url, claims, signed, token
+from verifiers.signing import base64url, claims, signed, token, verifier
 
+from wsauth.core.credentials import Credentials
 from wsauth.core.errors import InvalidCredentials
+from wsauth.core.handshake import Handshake
 from wsauth.core.reasons import Reason
 from wsauth.verifiers import compact
 
@@ -44,6 +47,47 @@ def test_well_formed_token_gives_header_payload_and_what_was_signed():
 def test_other_than_three_non_empty_segments_is_malformed(text: str):
     """A token is three segments; a stripped signature is not one of them."""
     refused(text)
+
+
+FULL = compact.MAX_SIZE
+HOSTILE = {
+    "no dots": "a" * 7000,
+    "as long as may be": "a" * FULL,
+    "only dots": "." * 7000,
+    "a dot each": "a." * 3500,
+    "two dots": "a" * 3000 + "." + "a" * 3000 + "." + "a" * 1000,
+    "foreign at the end": "a" * 4000 + "." + "a" * 4000 + ".a=",
+    "foreign everywhere": "=" * 7000,
+    "beyond ASCII": "\u4e2d" * 4000 + ".a." + "b" * 4000,
+    "header of many members": base64url(b"{" + b'"a":1,' * 800 + b'"b":1}') + ".e30.AAAA",
+    "header of many objects": base64url(b'{"alg":[' + b"{}," * 1400 + b"1]}") + ".e30.AAAA",
+    "header of one big string": base64url(b'{"a":"' + b"x" * 5000 + b"}") + ".e30.AAAA",
+    "header of brackets": base64url(b"[" * 6000) + ".e30.AAAA",
+    "header that is no UTF-8": base64url(b"\xff" * 5000) + ".e30.AAAA",
+    "payload of numbers": base64url(HEADER) + "." + base64url(b"[" + b"1," * 2900 + b"]") + ".AAAA",
+    "payload of objects": base64url(HEADER) + "." + base64url(b"[" + b"{}," * 1900) + ".AAAA",
+    "payload of reals": base64url(HEADER) + "." + base64url(b'{"a":[' + b"1.," * 1900) + ".AAAA",
+    "payload of brackets": base64url(HEADER) + "." + base64url(b"[" * 5900) + ".AAAA",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_refusing_what_a_stranger_made_takes_less_than_accepting_a_token(text: str):
+    """Counted in calls, of eight kilobytes beside the shortest good token: garbage costs its writer more than its reader."""
+    by = verifier()
+
+    def present(token: str) -> None:
+        coroutine = by.verify(Credentials(token), Handshake("/"))
+        with pytest.raises((StopIteration, InvalidCredentials)):
+            coroutine.send(None)
+
+    present(GOOD)  # the header of an issuer's tokens is remembered
+    assert calls(lambda: present(text)) < calls(lambda: present(GOOD))
+
+
+def test_no_regular_expression_looks_at_a_token():
+    """It takes a step of its own machine for each character: garbage took four times as long as a good token."""
+    assert not [name for name, value in vars(compact).items() if isinstance(value, re.Pattern)]
 
 
 @pytest.mark.parametrize("extra", ["=", "==", "====", "\n", " ", "\t", "\x00", "+", "/", "%", "é", "-\n"])

@@ -46,29 +46,33 @@ class Source:
 
 
 class Issuers:
-    """The sources of one verifier, by issuer. `names` is None where any may have issued a token."""
+    """The sources of one verifier, by issuer. `names` is None where any may have issued a token, `only` the one source."""
 
-    __slots__ = ("_any", "_by_name", "names")
+    __slots__ = ("_by_name", "names", "only")
 
     def __init__(self, by_name: Mapping[str, Source], anybody: Source | None = None) -> None:
         self._by_name = dict(by_name)
-        self._any = anybody
         self.names = frozenset(by_name) if anybody is None else None
+        found = {anybody} if anybody is not None else set(by_name.values())
+        self.only = found.pop() if len(found) == 1 else None
 
-    def of(self, claims: Mapping[str, Any]) -> tuple[str | None, Source]:
-        """Return the issuer that the claims name, if it is pinned, and its keys. Raises InvalidCredentials for another."""
-        if self._any is not None:
-            return None, self._any
+    def name(self, claims: Mapping[str, Any]) -> str | None:
+        """Return the issuer that the claims name, if that is pinned. Raises InvalidCredentials for another."""
+        if self.names is None:
+            return None
         name = claims.get("iss")
-        source = self._by_name.get(name) if isinstance(name, str) else None
-        if source is None:
+        if not isinstance(name, str) or name not in self.names:
             raise InvalidCredentials("claim iss is not the configured issuer")
-        return name, source
+        return name
+
+    def source(self, claims: Mapping[str, Any]) -> Source:
+        """Return the keys of the issuer that the claims name. Raises InvalidCredentials for another."""
+        return self._by_name[self.name(claims) or ""]
 
     @property
     def sources(self) -> tuple[keys.KeyRing | JWKS, ...]:
         """Each once, where issuers share them."""
-        every = [self._any] if self._any is not None else self._by_name.values()
+        every = self._by_name.values() if self.only is None else [self.only]
         return tuple(dict.fromkeys(source.found for source in every))
 
 

@@ -1,7 +1,7 @@
 """JSON Web Tokens: a signature, then claims, then an identity (RFC 7519, with the advice of RFC 8725).
 
 The order is fixed: shape and header (`compact`), the keys of its issuer (`issuers`, `keys`, `jwks`), the signature (the
-joserfc library), the claims (`claims`). What a token says is believed only after its signature.
+joserfc library), the claims (`claims`). What a token says is read and believed only after its signature.
 """
 
 from __future__ import annotations
@@ -125,13 +125,16 @@ class JWTVerifier:
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity:
         """Return the identity that the token proves."""
-        token = compact.check(credentials.secret, self._max_size)
+        token = compact.split(credentials.secret, self._max_size)
         algorithm, kid = self._announced(token.header)
-        issuer, source = self._issuers.of(token.payload)
+        if (source := self._issuers.only) is None:  # the payload says whose key it is, before anybody vouches for it
+            source = self._issuers.source(token.open())
         key = _verifying(await source.candidates(algorithm, kid), token)
-        times = self._rules.check(token.payload, self._clock())
-        subject = self._rules.subject(token.payload)
-        claims = MappingProxyType(token.payload)
+        payload = token.open()
+        issuer = self._issuers.name(payload)
+        times = self._rules.check(payload, self._clock())
+        subject = self._rules.subject(payload)
+        claims = MappingProxyType(payload)
         return Identity(
             subject=subject,
             issuer=issuer,
@@ -156,7 +159,7 @@ class JWTVerifier:
         return algorithm, header.get("kid")
 
 
-def _verifying(candidates: Sequence[keys.VerificationKey], token: compact.Compact) -> keys.VerificationKey:
+def _verifying(candidates: Sequence[keys.VerificationKey], token: compact.Sealed) -> keys.VerificationKey:
     """Return the key that signed the token; refuse what none of them signed."""
     if not candidates:
         raise InvalidCredentials("no configured key has the kid and algorithm of the token")
