@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import time
+import traceback
 from contextlib import closing
 
 import pytest
@@ -118,6 +119,16 @@ async def test_an_answer_cannot_forge_a_line(kind):
     text = explain(fault, address).text
     assert text.isprintable()
     assert len(text) < 300
+
+
+@kinds
+async def test_no_variable_of_a_traceback_holds_the_password(kind):
+    """Error reporters print them."""
+    fault, _ = await answered(kind, b"-WRONGPASS <sent>", f"redis://bob:{PASSWORD}@127.0.0.1:{{}}/3")
+    frames = [frame for frame, _ in traceback.walk_tb(fault.__traceback__) if "test_" not in frame.f_code.co_filename]
+    assert frames
+    for frame in frames:
+        assert PASSWORD not in repr(frame.f_locals), frame
 
 
 # One kind for each cause
@@ -268,7 +279,7 @@ async def test_a_cluster_is_named_with_the_node_that_holds_the_keys(cluster, nod
     assert "Redis Cluster" in caplog.text
     caplog.clear()
     await node(url=first.url).started()
-    assert "Redis Cluster" in caplog.text
+    await until(lambda: "Redis Cluster" in caplog.text)
 
 
 async def test_a_cluster_without_slots_is_named(node, caplog):
@@ -315,7 +326,7 @@ def test_the_port_of_a_sentinel_is_hinted_at():
 
 @pytest.fixture(scope="module")
 def tls_server():
-    with TLSServer("--user chat on >secret-of-chat ~{wsauth:*}:* resetchannels -@all +time +select") as server:
+    with TLSServer() as server:
         yield server
 
 
@@ -368,6 +379,35 @@ def test_files_that_are_not_there_are_said_at_the_start(option):
     with pytest.raises(ConfigurationError) as raised:
         Address(f"rediss://:passw0rd@h:6380/0?{option}")
     assert "passw0rd" not in str(raised.value)
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("user", "text"),
+    [("chat:secret-of-chat", "NOPERM|docs/redis.md"), ("chat:wrong", "is wrong"), ("open", ""), ("gone", "is wrong")],
+)
+async def test_an_account_of_redis_is_followed(tls_server, kind, user, text):
+    """Also one without a password; and what it may not do is said with where to look."""
+    with redis.Redis(port=tls_server.port, password=PASSWORD) as raw:
+        raw.execute_command("ACL", "SETUSER", "chat", "reset", "on", ">secret-of-chat", "-@all", "+select")
+        raw.execute_command("ACL", "SETUSER", "open", "reset", "on", "nopass", "+@all", "allkeys")
+    address = Address(f"redis://{user}@127.0.0.1:{tls_server.port}/2")
+    line = kind(address)
+    if text:
+        assert re.search(text, explain(await fault_of(line), address).text)
+    else:
+        await (line.ask(1.0, TIME) if isinstance(line, Line) else asyncio.to_thread(line.ask, 1.0, TIME))
+        await line.drop() if isinstance(line, Line) else line.drop()
+
+
+@kinds
+async def test_too_many_clients_are_said(kind):
+    """With what Redis calls the setting."""
+    with RedisServer("--maxclients", "1") as server, redis.Redis(port=server.port) as raw:
+        raw.ping()
+        address = Address(server.url)
+        text = explain(await fault_of(kind(address)), address).text
+    assert "as many clients as it may" in text or "reset" in text or "closed" in text
 
 
 @kinds

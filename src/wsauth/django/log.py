@@ -253,7 +253,8 @@ class _Table:
         self._read_whole_at = float("-inf")
         self._seen: set[tuple[int, float]] = set()  # ids are given again after a restore, but with other times
         self._floor = self._newest = 0  # the highest id one whole look earlier, and at the last
-        self._is_out_of_reach = self._has_met_an_odd_row = False
+        self._has_met_an_odd_row = False
+        self._trouble = ""  # why it could not be read the last time
 
     def start_over(self) -> None:
         """Know nothing. A reader of the parent may have held the lock."""
@@ -261,17 +262,17 @@ class _Table:
         self.known_at = self._read_whole_at = float("-inf")
 
     def keep_up(self) -> bool:
-        """Take in what is new. Returns whether the database could be asked; says so once where it could not."""
+        """Take in what is new. Returns whether the database could be asked; says each cause once where it could not."""
         try:
             with self._lock:
                 self._look()
         except Exception as error:  # whatever it is, records may be missing
-            if not self._is_out_of_reach:
-                self._is_out_of_reach = True
-                logger.error("the revocation log cannot be read: %s", _why(error))
+            if self._trouble != (why := _why(error)):
+                self._trouble = why
+                logger.error("the revocation log cannot be read: %s", why)
             return False
-        if self._is_out_of_reach:
-            self._is_out_of_reach = False
+        if self._trouble:
+            self._trouble = ""
             logger.warning("the revocation log can be read again")
         return True
 

@@ -213,7 +213,6 @@ class Follower:
         if why:
             self._process.say(logging.WARNING, "loss", "the revocation log is read again: %s", why)
             self._leased_at = -math.inf  # which may be lost as well
-        await self._warn_of_what_it_is()
         place = Place()
         stream = await self._look()
         sent = await self._read_to_end(place)
@@ -231,6 +230,7 @@ class Follower:
         self._owes_a_look |= bool(why)
         self._ask_stores()
         self._saw(sent)
+        await self._warn_of_what_it_is()
 
     async def _read_to_end(self, place: Place, block: float = 0.0) -> float:
         """Take whatever is there, or wait for it. Returns when the last of it was asked for."""

@@ -80,7 +80,9 @@ def _log_in(phases: Phases) -> Iterator[None]:
         except IsSentinel:
             raise
         except RedisError as error:
-            raise Refused(refusal(error)) from None
+            why = refusal(error)
+            error.args = ()
+            raise Refused(why) from None
 
 
 class Line:
@@ -136,10 +138,10 @@ class Line:
         connection._reader, connection._writer = await open_stream(self._address, phases)
         connection._parser.on_connect(connection)  # type: ignore[no-untyped-call]
         self._fastest = math.inf
-        if commands := self._address.log_in():
+        if self._address.log_in():  # in no variable, for error reporters print those
             with _log_in(phases):
                 async with asyncio.timeout(phases.left):
-                    (await self._exchange(commands)).check()
+                    (await self._exchange(self._address.log_in())).check()
 
     async def drop(self) -> None:
         if self._connection._writer is not None:
@@ -256,9 +258,9 @@ class ThreadLine:
         connection._sock.settimeout(seconds)
         connection._parser.on_connect(connection)
         self._fastest = math.inf
-        if commands := self._address.log_in():
+        if self._address.log_in():
             with _log_in(phases):
-                self._exchange(commands, phases.left).check()
+                self._exchange(self._address.log_in(), phases.left).check()
 
     def drop(self) -> None:
         self._connection.disconnect()
