@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,14 @@ from typing import TypeVar
 HANG = 60.0  # seconds: what comes, comes long before; only what hangs takes as long
 
 T = TypeVar("T")
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds. How long that takes is the machine's affair; fail where it never does."""
+    ends = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < ends, "it never came true"
+        await asyncio.sleep(0.005)
 
 
 class TooLate(Exception):

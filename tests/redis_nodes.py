@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
+
+from patience import HANG as NEVER
+from patience import until as until
 
 from wsauth.redis import RedisLog
 from wsauth.revocation.record import Record, Verb
@@ -11,7 +13,6 @@ from wsauth.revocation.record import Record, Verb
 LOG = "{wsauth:test}:log"
 NODES = "{wsauth:test}:nodes"
 SECRET = "a secret of the tests of the log"
-NEVER = 60.0  # seconds: what comes, comes long before, however busy the machine
 
 
 class Sockets:
@@ -65,11 +66,3 @@ class Node:
 
 def revoking(subject: str, span: float = 3600.0, verb: Verb = Verb.REVOKE):
     return lambda at: Record(verb, frozenset({("subject", subject)}), at, at + span)
-
-
-async def until(condition) -> None:
-    """Wait until it holds. How long that takes is the machine's affair; fail where it never does."""
-    ends = time.monotonic() + NEVER
-    while not condition():
-        assert time.monotonic() < ends, "it never came true"
-        await asyncio.sleep(0.005)

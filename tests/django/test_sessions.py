@@ -14,6 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db import InterfaceError, OperationalError
 from django.test import override_settings
 from django.utils import timezone
+from patience import HANG
 from project.client import refusal, scope_of, socket
 from project.consumers import Blocking, Plain, WhoAmI
 from project.people import log_in, open_session
@@ -54,7 +55,7 @@ async def test_connection_ends_with_the_session(alice):
     await Session.objects.aupdate(expire_date=timezone.now() + timedelta(seconds=60))
     communicator = socket(app(clock=lambda: time.time() + 59.8), sessionid=key)
     await communicator.connect()
-    while (message := await communicator.receive_output(timeout=2))["type"] != "websocket.close":
+    while (message := await communicator.receive_output(timeout=HANG))["type"] != "websocket.close":
         pass
     assert message["code"] == 4440
     await communicator.wait()
@@ -210,7 +211,7 @@ async def test_slow_database_leaves_the_event_loop_alone(alice, monkeypatch):
 
     def slow(keys, using):
         loop.call_soon_threadsafe(waiting.set)
-        assert go_on.wait(timeout=5)
+        assert go_on.wait(timeout=HANG)
         return [None]
 
     monkeypatch.setattr("wsauth.django.engines.load_many", slow)

@@ -11,6 +11,7 @@ import weakref
 import pytest
 from django.db import OperationalError
 from opentelemetry.context import Context
+from patience import HANG
 
 from wsauth import VerifierUnavailable
 from wsauth.core.context import ignoring
@@ -28,7 +29,7 @@ class Store:
 
     def __call__(self, keys, place):
         self.batches.append(list(keys))
-        assert self.may_answer.wait(5)
+        assert self.may_answer.wait(HANG)
         if self.error is not None:
             raise self.error
         odd = {"odd": KeyError, "empty": StopIteration}
@@ -92,7 +93,7 @@ async def test_a_stop_iteration_is_one_failure_too(store):
     together = Together(store)
     tasks = await several(store, together, ["a", "empty", "b"])
     store.may_answer.set()
-    first, a, empty, b = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 2)
+    first, a, empty, b = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), HANG)
     assert (first, a, b) == ("FIRST", "A", "B")
     assert isinstance(empty, RuntimeError)
 

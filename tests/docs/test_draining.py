@@ -33,7 +33,7 @@ async def test_connections_are_told_to_come_back_before_uvicorn_stops(framework,
                 with pytest.raises(ConnectionClosedError) as closed:
                     await socket.recv()
             assert closed.value.rcvd.code == 4012
-            assert process.wait(timeout=10) in (0, -signal.SIGTERM)
+            assert process.wait(timeout=60) in (0, -signal.SIGTERM)
         finally:
             process.kill()
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from channels.testing import WebsocketCommunicator
+from patience import HANG
 
 HOST = "testserver"
 ORIGIN = f"http://{HOST}"
+
+
+class Patient(WebsocketCommunicator):
+    """Waits for what the application sends for as long as that takes on this machine."""
+
+    async def receive_output(self, timeout: float = HANG) -> Any:
+        return await super().receive_output(max(timeout, HANG))
 
 
 def socket(
@@ -27,7 +35,7 @@ def socket(
     if jar:
         lines.append(("cookie", "; ".join(jar)))
     raw = [(name.encode(), value.encode("latin-1")) for name, value in lines]
-    return WebsocketCommunicator(app, f"/ws/?{query}", headers=raw)
+    return Patient(app, f"/ws/?{query}", headers=raw)
 
 
 async def scope_of(app: Any, **handshake: Any) -> dict[str, Any]:
@@ -52,7 +60,7 @@ async def refusal(app: Any, **handshake: Any) -> int:
 
 async def closed(communicator: WebsocketCommunicator) -> int:
     """The code of the next message, which must be a close."""
-    message = await communicator.receive_output(timeout=2)
+    message = await communicator.receive_output()
     assert message["type"] == "websocket.close", message
     code: int = message["code"]
     return code
