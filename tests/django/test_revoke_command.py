@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import time
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import override_settings
 from project.live import Live
 
@@ -40,6 +43,11 @@ def _alone(alone):
     """As in the process of a command."""
 
 
+@pytest.fixture
+def seven():
+    return User.objects.create_user("seven", "seven@example.com", pk=7)
+
+
 def revoke(*arguments):
     """Run the command; return what it wrote to both outputs."""
     out, err = io.StringIO(), io.StringIO()
@@ -55,7 +63,7 @@ def published(*arguments):
     return asked
 
 
-def test_it_writes_what_the_processes_read(recorded):
+def test_it_writes_what_the_processes_read(recorded, seven):
     """Into the log of the policy that WSAUTH_POLICY names."""
     from wsauth.django.models import Revocation
 
@@ -68,7 +76,7 @@ def test_it_writes_what_the_processes_read(recorded):
     assert out == "Recorded: connections of subject 7 are closed, and credentials issued up to now are refused.\n"
 
 
-def test_it_finds_the_policies_of_the_running_application(recorded):
+def test_it_finds_the_policies_of_the_running_application(recorded, seven):
     """Where no setting names one."""
     from wsauth.django.models import Revocation
 
@@ -160,6 +168,93 @@ def test_a_wrong_command_is_told_what_to_write(arguments, answer):
     with pytest.raises(CommandError, match=re.escape(answer)):
         revoke(*arguments)
     assert connections.log.asked == []
+
+
+@pytest.mark.parametrize("subject", ["nobody", "seven", "seven@example.com", "70", "07", " 7", "7\0", "9" * 40])
+def test_a_subject_that_is_no_users_is_a_failure(recorded, seven, subject):
+    """Where every subject is a primary key; it is recorded all the same, for whoever was deleted just now."""
+    from wsauth.django.models import Revocation
+
+    with override_settings(WSAUTH_POLICY=recorded), pytest.raises(CommandError) as caught:
+        revoke("revoke", "--subject", subject)
+    assert f"Nobody is known by the subject {subject!r}: no auth.User has that primary key" in str(caught.value)
+    assert f"write --user {shlex.quote(subject)}. It is recorded all the same." in str(caught.value)
+    assert Revocation.objects.count() == 1
+
+
+def test_a_subject_that_only_tokens_may_know_is_remarked_upon(seven):
+    """Who it is cannot be told where a token's own subject counts, and a name with its issuer is nobody's mistake."""
+    Connections(log=Reaching())
+    held = Connections(log=Reaching())
+    assert "Nobody is known by the subject 'auth0|1'" in revoke("revoke", "--subject", "auth0|1")[1]
+    assert revoke("revoke", "--subject", "auth0|1", "--issuer", "https://id.example.com")[1] == ""
+    assert revoke("revoke", "--subject", "7")[1] == ""
+    assert revoke("revoke", "--token-id", "nobody")[1] == ""
+    assert len(held.log.asked) == 4
+
+
+def test_a_user_is_found_by_name(recorded, seven):
+    """As for the log-in; inactive ones too, who are those whom one locks out."""
+    User.objects.update(is_active=False)
+    with override_settings(WSAUTH_POLICY=recorded):
+        out, err = revoke("revoke", "--user", "seven")
+    assert out.startswith("Recorded: connections of subject 7 (seven) are closed")
+    assert err == ""
+    assert dict(published("disconnect", "--user", "seven")[0].match) == {"subject": "7"}
+
+
+@pytest.mark.parametrize("name", ["nobody", "7", "seven@example.com", "", "a\0b"])
+def test_a_name_of_nobody_publishes_nothing(seven, name):
+    """There is no subject to publish."""
+    connections = Connections(log=Reaching())
+    with pytest.raises(CommandError, match=r"No auth\.User has the username .* By primary key: --subject"):
+        revoke("revoke", "--user", name)
+    with pytest.raises(CommandError, match="not allowed with"):
+        revoke("revoke", "--user", "seven", "--subject", "7")
+    assert connections.log.asked == []
+
+
+def test_a_rehearsal_says_what_would_be_and_records_nothing(seven):
+    """With what matches in this process, whom it is about, and whether that is anybody."""
+    connections = Connections(log=Reaching())
+    socket = Live(connections, "7")
+    out, err = revoke("revoke", "--user", "seven", "--after", "5m", "--dry-run")
+    assert out == (
+        "Would be recorded in Reaching: connections of subject 7 (seven) close after 5m, and credentials issued up to now"
+        " are refused. 1 of this process match. Nothing was recorded.\n"
+    )
+    assert err == ""
+    assert "Nobody is known" in revoke("revoke", "--subject", "nobody", "--dry-run")[1]
+    with pytest.raises(CommandError, match="non-empty str"):
+        revoke("revoke", "--subject", "", "--dry-run")
+    assert connections.log.asked == []
+    assert socket.told == []
+
+
+def test_a_rehearsal_fails_for_nobody(recorded):
+    """As the command itself would."""
+    from wsauth.django.models import Revocation
+
+    with override_settings(WSAUTH_POLICY=recorded), pytest.raises(CommandError) as caught:
+        revoke("revoke", "--subject", "nobody", "--dry-run")
+    assert "recorded all the same" not in str(caught.value)
+    assert Revocation.objects.count() == 0
+
+
+def test_a_database_that_is_away_keeps_nobody_from_revoking(monkeypatch, seven):
+    """Whoever revokes is in a hurry, and the log may be elsewhere."""
+
+    def fail(*arguments, **options):
+        raise OperationalError("away")
+
+    connections = Connections(log=Reaching())
+    monkeypatch.setattr(type(User._default_manager.all()), "get", fail)
+    out, err = revoke("revoke", "--subject", "nobody")
+    assert out.startswith("Recorded")
+    assert err == ""
+    with pytest.raises(CommandError, match=r"cannot be asked for the user: away\. By primary key: --subject"):
+        revoke("revoke", "--user", "seven")
+    assert len(connections.log.asked) == 1
 
 
 def test_a_log_in_memory_is_refused():
@@ -258,5 +353,15 @@ def test_it_says_what_each_option_is_for(capsys):
     with pytest.raises(SystemExit):
         call_command("wsauth_revoke", "--help")
     told = capsys.readouterr().out
-    for option in ("--subject", "--session-id", "--session-key", "--token-id", "--key-id", "--label", "--until"):
+    for option in (
+        "--subject",
+        "--user",
+        "--dry-run",
+        "--session-id",
+        "--session-key",
+        "--token-id",
+        "--key-id",
+        "--label",
+        "--until",
+    ):
         assert option in told

@@ -95,6 +95,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._registry)
 
+    def count(self, **whom: Unpack[Whom]) -> int:
+        """Return how many connections of this process match. Raises ValueError as the verbs do."""
+        return len(self._registry.matching(match_of(whom)))
+
     @classmethod
     def everywhere(cls) -> list[Connections]:
         """Return those of every policy in this process."""

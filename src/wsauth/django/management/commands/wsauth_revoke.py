@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import datetime
 import re
+import shlex
 import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model as user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils.dateparse import parse_datetime
-from django.utils.module_loading import import_string
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.django import walker
+from wsauth.django import known
 from wsauth.django.publishing import one_per_log
 from wsauth.django.sessions import session_id
+from wsauth.policy import Policy
 from wsauth.revocation.connections import Connections
 from wsauth.revocation.draft import LONGEST
 from wsauth.revocation.log import Receipt, RevocationNotRecorded
@@ -47,7 +50,9 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             help="; ".join(f"{verb}: the matching connections {done}{more}" for verb, (done, _, more) in DONE.items()),
         )
         whom = parser.add_argument_group("whom")
-        whom.add_argument("--subject", help="the user, by Identity.subject: the primary key")
+        user = whom.add_mutually_exclusive_group()
+        user.add_argument("--subject", help="the user, by Identity.subject: the primary key")
+        user.add_argument("--user", metavar="NAME", help="the user, by the name of the log-in, active or not")
         whom.add_argument("--issuer", help="whoever was vouched for by that iss; with --subject, that one person")
         session = whom.add_mutually_exclusive_group()
         session.add_argument("--session-id", help="a session, by Identity.session_id: the SHA-256 of its key")
@@ -67,22 +72,45 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             metavar="WHEN",
             help="for block: from now, such as 3600 or 2h, or a date in ISO 8601; 31 days at most",
         )
+        how.add_argument("--dry-run", action="store_true", help="say what would be recorded, and record nothing")
         how.add_argument("--receipt", metavar="TIME", help="how long to wait for the processes to say what they closed")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
         whom, how = _whom(options), _how(verb, options)
-        for connections in self._reachable():
-            try:
-                receipt: Receipt = getattr(connections, f"{verb}_now")(**whom, **how)
-            except ValueError as error:
-                raise CommandError(str(error)) from error
-            except RevocationNotRecorded as error:
-                raise CommandError(f"Nobody has heard of it: {error}. Try again.") from error
-            self._report(verb, " and ".join(_names(whom)), _when(options, how), receipt, waited="receipt" in how)
+        policies = _policies()
+        reachable = self._reachable()
+        does = _does(verb, whom, options, how)
+        if options["dry_run"]:
+            self._rehearse(does, whom, reachable)
+        for connections in reachable if not options["dry_run"] else ():
+            self._report(does, _publish(connections, verb, whom, how), is_later=bool(_when(options, how)), how=how)
+        told = "" if options["dry_run"] else " It is recorded all the same."
+        self._warn_of_nobody(whom, told, are_certain=known.are_djangos(policies))
+
+    def _warn_of_nobody(self, whom: Whom, but: str, are_certain: bool) -> None:
+        """Say that a subject is no user's. That is a failure where every subject is one; a token may name others."""
+        subject = whom.get("subject")
+        if subject is None or "issuer" in whom or not known.is_nobodys(subject):
+            return
+        told = (
+            f"Nobody is known by the subject {subject!r}: no {settings.AUTH_USER_MODEL} has that primary key."
+            f" For a user's name write --user {shlex.quote(subject)}.{but}"
+        )
+        if are_certain:
+            raise CommandError(told)
+        self.stderr.write(self.style.WARNING(f"{told} It is right where it names somebody whom tokens alone know."))
+
+    def _rehearse(self, does: str, whom: Whom, reachable: list[Connections]) -> None:
+        """Say what would be recorded where, and what it would find in this process."""
+        try:
+            here = sum(connections.count(**whom) for connections in Connections.everywhere())
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        logs = ", ".join(sorted(type(connections.log).__name__ for connections in reachable))
+        self.stdout.write(f"Would be recorded in {logs}: {does}. {here} of this process match. Nothing was recorded.")
 
     def _reachable(self) -> list[Connections]:
         """Return those whose log other processes read. Another log would hear of it in this process alone, and forget it."""
-        _import_policies()
         found = one_per_log()
         reachable = [connections for connections in found if connections.log.reaches_others]
         if not reachable:
@@ -100,29 +128,42 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             )
         return reachable
 
-    def _report(self, verb: str, whom: str, when: str, receipt: Receipt, waited: bool) -> None:
+    def _report(self, does: str, receipt: Receipt, *, is_later: bool, how: dict[str, float]) -> None:
         if not receipt.recorded:
             raise CommandError("It is not recorded, and some process may not hear of it. Try again.")
-        at_once, later, more = DONE[verb]
-        does = f"{later} {when}" if when else at_once
-        self.stdout.write(self.style.SUCCESS(f"Recorded: connections of {whom} {does}{more}."))
+        self.stdout.write(self.style.SUCCESS(f"Recorded: {does}."))
         if receipt.answered:
-            closed = f"{receipt.closed} are about to close" if when else f"Closed {receipt.closed} so far"
+            closed = f"{receipt.closed} are about to close" if is_later else f"Closed {receipt.closed} so far"
             self.stdout.write(f"{closed}, by the word of {receipt.answered} processes.")
-        elif waited and not receipt.missing:
+        elif "receipt" in how and not receipt.missing:
             self.stdout.write("No process has said how many it closed: none is up, or the log carries no answers.")
         if receipt.missing:
             raise CommandError(f"Not heard from in time: {', '.join(sorted(receipt.missing))}.")
 
 
-def _import_policies() -> None:
+def _publish(connections: Connections, verb: str, whom: Whom, how: dict[str, float]) -> Receipt:
+    try:
+        receipt: Receipt = getattr(connections, f"{verb}_now")(**whom, **how)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    except RevocationNotRecorded as error:
+        raise CommandError(f"Nobody has heard of it: {error}. Try again.") from error
+    return receipt
+
+
+def _does(verb: str, whom: Whom, options: dict[str, Any], how: dict[str, float]) -> str:
+    """Say what becomes of whose connections."""
+    at_once, later, more = DONE[verb]
+    when = _when(options, how)
+    name = f" ({options['user']})" if options["user"] is not None else ""
+    return f"connections of {' and '.join(_names(whom))}{name} {f'{later} {when}' if when else at_once}{more}"
+
+
+def _policies() -> list[Policy]:
     """Without the setting, the policies of the running application are meant."""
     path = getattr(settings, "WSAUTH_POLICY", None)
     try:
-        if path is not None:
-            import_string(path)
-        elif getattr(settings, "ASGI_APPLICATION", None) is not None:
-            walker.running()
+        return known.policies()
     except (ImportError, ConfigurationError) as error:
         raise CommandError(str(error) if path is None else f"WSAUTH_POLICY = {path!r}: {error}") from error
 
@@ -132,6 +173,8 @@ def _whom(options: dict[str, Any]) -> Whom:
     for kind in ("subject", "issuer", "session_id", "token_id", "key_id"):
         if options[kind] is not None:
             whom[kind] = options[kind]
+    if (name := options["user"]) is not None:
+        whom["subject"] = _subject_of(name)
     if (key := options["session_key"]) is not None:
         whom["session_id"] = session_id((sys.stdin.readline() if key == "-" else key).strip())
     labels = dict(label.partition("=")[::2] for label in options["label"])
@@ -141,10 +184,21 @@ def _whom(options: dict[str, Any]) -> Whom:
         whom["labels"] = labels
     if not whom:
         raise CommandError(
-            "Whom? Write --subject, --issuer, --session-id, --session-key, --token-id, --key-id or --label;"
+            "Whom? Write --subject, --user, --issuer, --session-id, --session-key, --token-id, --key-id or --label;"
             " several must all match."
         )
     return whom
+
+
+def _subject_of(name: str) -> str:
+    try:
+        user = known.named(name)
+    except DatabaseError as error:
+        raise CommandError(f"The database cannot be asked for the user: {error}. By primary key: --subject.") from error
+    if user is None:
+        field = user_model().USERNAME_FIELD
+        raise CommandError(f"No {settings.AUTH_USER_MODEL} has the {field} {name!r}. By primary key: --subject.")
+    return str(user.pk)
 
 
 def _names(whom: Whom) -> list[str]:
