@@ -17,7 +17,7 @@ from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from opentelemetry import context as opentelemetry
 
 from wsauth.core.bystanders import is_of_a_request
-from wsauth.core.context import NOTHING, Variables, ignoring, present
+from wsauth.core.context import NOTHING, Variables, bare, ignoring, present
 
 tenant: ContextVar[object] = ContextVar("tenant", default="public")
 language = Local()
@@ -205,6 +205,19 @@ async def test_djangos_handles_make_no_difference():
         return present()
 
     assert await asyncio.create_task(visit(), context=Context()) is NOTHING
+
+
+def test_what_is_one_for_everybody_is_asked_without_a_tenant():
+    """And with the tracer's span, which it is a part of."""
+
+    def visit():
+        tenant.set("acme")
+        opentelemetry.attach(opentelemetry.set_value("span", "current"))
+        return bare()
+
+    context = Context().run(visit)
+    assert context.run(tenant.get) == "public"
+    assert context.run(opentelemetry.get_value, "span") == "current"
 
 
 def test_nothing_is_held_that_nobody_keeps():

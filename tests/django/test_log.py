@@ -381,6 +381,30 @@ def test_every_loop_has_its_own_task_and_leaves_nothing(here):
     assert [loop() is None for loop in loops] == [True, True, False]
 
 
+def test_a_tenant_of_the_caller_is_not_where_a_row_is_written(here, there, rows, monkeypatch):
+    """No reader would find it there: all of them look where no tenant stands in the context."""
+    tenant, seen = contextvars.ContextVar("tenant", default="public"), set()
+
+    def noted(execute, *arguments):
+        seen.add(tenant.get())
+        return execute(*arguments)
+
+    def routed(*arguments, **hints):
+        seen.add(tenant.get())
+        return "default"
+
+    def revoke():
+        tenant.set("acme")
+        with connection.execute_wrapper(noted):
+            return here.connections.revoke_now(subject="1")
+
+    monkeypatch.setattr(log.router, "db_for_write", routed)
+    assert contextvars.copy_context().run(revoke).recorded
+    assert seen == {"public"}
+    assert there.log._table.keep_up()
+    assert there.alice.told == ["REVOKED"]
+
+
 async def test_the_task_knows_nothing_of_the_handshake_that_started_it(here, monkeypatch):
     """It outlives it, and would keep alive what is in its context."""
     variable = contextvars.ContextVar("of_the_handshake", default="nothing")

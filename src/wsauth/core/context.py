@@ -77,6 +77,15 @@ def present() -> Variables:
     return _shared(held) if held else NOTHING
 
 
+def bare() -> Context:
+    """Return the present context without what can make a difference: for what is one and the same for everybody."""
+    context = Context()
+    for variable, value in copy_context().items():
+        if is_bystander(variable, value):
+            context.run(variable.set, value)
+    return context
+
+
 def _shared(held: dict[ContextVar[Any], Any]) -> Variables:
     marks = frozenset((variable, _mark_of(variable, value)) for variable, value in held.items())
     found = _known.get(marks)

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, router, transaction
 
+from wsauth.core.context import bare
 from wsauth.django import clock
 from wsauth.django.database import connected, hop
 from wsauth.revocation.clock import Clock
@@ -92,7 +93,7 @@ class DatabaseLog:
     @property
     def alias(self) -> str:
         """The database that the table is in, by its name in DATABASES."""
-        found: str = router.db_for_write(_model())
+        found: str = bare().run(router.db_for_write, _model())
         return found
 
     @property
@@ -138,8 +139,7 @@ class DatabaseLog:
         body = record.encode().decode("ascii")
         closed = self._enforce(record)
         try:
-            with transaction.atomic(using=self.alias):  # a savepoint: a failure must not spoil the caller's transaction
-                _model()(body=body, until=record.until).save(using=self.alias, force_insert=True)
+            bare().run(_insert, self.alias, body, record.until)
         except (LookupError, DatabaseError, InterfaceError) as error:
             raise RevocationNotRecorded(f"the revocation was not recorded: {_why(error)}") from None
         return Receipt(recorded=True, closed=closed)
@@ -310,6 +310,12 @@ class _Table:
                         logger.error("rows of the revocation log are skipped: %s", error)
                 else:
                     self._records.apply(record)
+
+
+def _insert(alias: str, body: str, until: float) -> None:
+    """Write a row where it is read: a tenant that stands in the caller's context has no log of its own."""
+    with transaction.atomic(using=alias):  # a savepoint: a failure must not spoil the caller's transaction
+        _model()(body=body, until=until).save(using=alias, force_insert=True)
 
 
 def _delete_lapsed(rows: Any, before: float) -> None:
