@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -49,9 +48,6 @@ _CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 _MEMBERS = frozenset(("kty", "crv", "x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi"))  # RFC 7518 §6, RFC 8037 §2
 _MARKERS = (b"-----BEGIN ", b"---- BEGIN ", b"ssh-rsa ", b"ssh-dss ", b"ssh-ed25519 ", b"ecdsa-sha2-")
-# Neither is a secret, however long: an address is published, a name is guessed.
-_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|[\w-]+(\.[\w-]+)+(:\d+)?/\S*jwks|//[\w-]+\.", re.IGNORECASE)
-_FILE = re.compile(rb"\.(pem|key|pub|crt|cer|der|jwks?|json|p8|p12|pfx|ppk)$", re.IGNORECASE)
 _LOADERS: tuple[Callable[[bytes], Any], ...] = (
     load_pem_public_key,
     load_der_public_key,
@@ -159,12 +155,12 @@ def _read_text(data: bytes) -> Any:
         )
     if data.lstrip().startswith(b"{") and b'"kty"' in data:
         raise ConfigurationError("JWTVerifier: the key is the text of a JWK; write JWTVerifier(json.loads(key), …)")
-    if _ADDRESS.match(data.strip()):
+    if strength.is_address(data):
         raise ConfigurationError(
             "JWTVerifier: the key is an address; to fetch the keys that are published there write"
             " JWTVerifier(JWKS('https://…'), algorithms=['RS256'], …)"
         )
-    if _FILE.search(data.strip()):
+    if strength.is_file(data):
         raise ConfigurationError(
             "JWTVerifier: the key is the name of a file; write JWTVerifier(Path('key.pem').read_bytes(), …)"
         )

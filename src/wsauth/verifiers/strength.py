@@ -53,6 +53,9 @@ _LEET = bytes.maketrans(b"013457@$!", b"oleastasi")
 _UNFILLED = re.compile(
     rb"\$\{.+\}|\$\(.+\)|\$[A-Z_]+|\{\{.+\}\}|<[^<>]+>|%[A-Z_]+%|%\(\w+\)s|\[\[?[\w .-]+\]\]?", re.DOTALL
 )
+# Neither is a secret, however long: an address is published, a name is guessed.
+_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|[\w-]+(\.[\w-]+)+(:\d+)?/\S*jwks|//[\w-]+\.", re.IGNORECASE)
+_FILE = re.compile(rb"\.(pem|key|pub|crt|cer|der|jwks?|json|p8|p12|pfx|ppk)$", re.IGNORECASE)
 _FIX = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(64))"` and keep it out of the code'
 
 
@@ -83,6 +86,9 @@ def check_unknown(secret: bytes, where: str) -> None:
             f"{where}: the secret is a SECRET_KEY as `startproject` writes it into the code, where everybody who has seen"
             f" the repository has it; {_FIX}"
         )
+    if is_address(secret) or is_file(secret):
+        what = "an address" if is_address(secret) else "the name of a file"
+        raise ConfigurationError(f"{where}: the secret is {what}, not what is there; {_FIX}")
     if _is_placeholder(secret):
         raise ConfigurationError(f"{where}: the secret is a placeholder that was never replaced; {_FIX}")
     if _is_simple(secret):
@@ -96,6 +102,14 @@ def check_rsa(bits: int, where: str = "JWTVerifier") -> None:
             f"{where}: the RSA key has {bits} bits, and {RSA_BITS} are required (RFC 7518 §3.3);"
             " make one with `openssl genrsa -out key.pem 3072`"
         )
+
+
+def is_address(secret: bytes) -> bool:
+    return _ADDRESS.match(secret.strip()) is not None
+
+
+def is_file(secret: bytes) -> bool:
+    return _FILE.search(secret.strip()) is not None
 
 
 def _is_published(secret: bytes) -> bool:

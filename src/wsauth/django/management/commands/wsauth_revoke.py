@@ -62,7 +62,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             help="a session by its key, which goes no further; - reads it from the input",
         )
         whom.add_argument("--token-id", help="a token, by Identity.token_id: its jti, or the SHA-256 of a stored token")
-        whom.add_argument("--key-id", help="every token that a key has signed, by its kid")
+        whom.add_argument("--key-id", help="every token that a key has signed: its kid, or what key_id(key) says")
         whom.add_argument("--label", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
         how = parser.add_argument_group("how")
         how.add_argument("--after", metavar="TIME", help="when they close, such as 30 (seconds) or 5m; an hour at most")
