@@ -23,7 +23,7 @@ from project.live import Live
 
 from wsauth import Connections
 from wsauth.core.reasons import Reason
-from wsauth.django import DatabaseLog, log
+from wsauth.django import DatabaseLog, log, table
 from wsauth.revocation.log import RevocationLog, RevocationNotRecorded
 from wsauth.revocation.record import Record, Verb
 from wsauth.revocation.records import Records
@@ -66,7 +66,8 @@ def there(rows):
 
 def row(rows, pk=None, subject="1", **fields):
     """Insert what another process would."""
-    record = Record(Verb.REVOKE, frozenset({("subject", subject)}), time.time(), time.time() + 3600, **fields)
+    times = {"at": time.time(), "until": time.time() + 3600}
+    record = Record(Verb.REVOKE, frozenset({("subject", subject)}), **{**times, **fields})
     return rows.create(pk=pk, body=record.encode().decode(), until=record.until)
 
 
@@ -245,11 +246,43 @@ def test_a_quiet_look_is_one_query(there, rows):
 
 def test_many_rows_are_read(there, rows, monkeypatch):
     """In batches that any database takes."""
-    monkeypatch.setattr(log, "BATCH", 2)
+    monkeypatch.setattr(table, "BATCH", 2)
     for at in range(5):
         row(rows, subject=str(at))
     there.keep_up()
     assert len(there.log.records) == 5
+
+
+def test_at_a_start_all_is_read_once_in_pages(there, rows, monkeypatch):
+    """What is old is not asked for again twice a second, nor any row by its id."""
+    monkeypatch.setattr(table, "PAGE", 10)
+    pages, taken = [], []
+    find, apply = table._pages, there.log.records.apply
+    monkeypatch.setattr(table, "_pages", lambda *args: [pages.append(len(page)) or page for page in find(*args)])
+    monkeypatch.setattr(there.log.records, "apply", lambda *args: taken.append(args[0].id) or apply(*args))
+    for number in range(35):
+        row(rows, subject=f"old{number}", at=there.clock() - 300)
+    for number in range(3):
+        row(rows, subject=f"new{number}", at=there.clock())
+    with CaptureQueriesContext(connection) as queries:
+        there.keep_up()
+    assert (pages, len(taken)) == ([10, 10, 10, 8], 38)
+    assert not any(" IN (" in query["sql"] for query in queries if query["sql"].startswith("SELECT"))
+    pages.clear()
+    for _ in range(5):
+        there.advance(1)
+        there.keep_up()
+    assert (pages, len(taken)) == ([3] * 5, 38)
+
+
+def test_what_lapsed_while_nobody_read_ends_connections(there, rows):
+    """A process was suspended, or the transaction was open for long."""
+    there.keep_up()
+    there.advance(300)
+    row(rows, at=there.clock() - 200, until=there.clock() - 1)
+    there.keep_up()
+    assert there.alice.told == ["REVOKED"]
+    assert len(there.log.records) == 0
 
 
 def test_what_has_lapsed_is_not_applied_and_goes_after_an_hour(there, rows, monkeypatch):
@@ -261,7 +294,7 @@ def test_what_has_lapsed_is_not_applied_and_goes_after_an_hour(there, rows, monk
     there.keep_up()
     assert (there.alice.told, rows.count()) == ([], 4)
     assert len(there.log._table._seen) == 1
-    monkeypatch.setattr(log, "LAPSED", 2)
+    monkeypatch.setattr(table, "LAPSED", 2)
     there.clock.advance(3601)
     for left in (2, 1):
         there.monotonic.advance(60)
@@ -299,7 +332,7 @@ def test_silence_lasts_from_the_last_look_that_succeeded(here, monkeypatch, capl
         raise InterfaceError("secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(log, "_model", fail)
+        patch.setattr(table, "model", fail)
         for _ in range(3):
             here.advance(1)
             assert not here.keep_up()
@@ -342,7 +375,7 @@ async def test_catching_up_waits_for_a_look_and_no_longer_than_it_may(here, monk
     def fail():
         raise InterfaceError
 
-    monkeypatch.setattr(log, "_model", fail)
+    monkeypatch.setattr(table, "model", fail)
     assert not await here.log.catch_up(0.05)
 
 
@@ -419,7 +452,7 @@ async def test_what_goes_wrong_does_not_end_the_task(here, monkeypatch, caplog):
     """Whatever it is, it counts as silence; the next look is made all the same."""
     monkeypatch.setattr(log, "PERIOD", 0.01)
     with monkeypatch.context() as patch:
-        patch.setattr(here.log._records, "apply", lambda record: 1 / 0)
+        patch.setattr(here.log._records, "apply", lambda *_: 1 / 0)
         with caplog.at_level(logging.ERROR):
             await Connections(log=DatabaseLog()).revoke(subject="1")
             assert not await here.log.catch_up(0.2)

@@ -15,7 +15,7 @@ from patience import HANG, until
 from project.live import Live
 
 from wsauth import Connections
-from wsauth.django import DatabaseLog, log
+from wsauth.django import DatabaseLog, log, table
 from wsauth.revocation.record import Record, Verb
 
 
@@ -104,7 +104,7 @@ async def test_one_thread_reads_and_gives_its_connection_back(held, looks):
 def test_what_is_known_does_not_wait_for_the_deletion_of_what_is_not_needed(held, monkeypatch):
     """That may have to wait for a writer, in Django's thread or elsewhere."""
     silent = []
-    monkeypatch.setattr(log, "_delete_lapsed", lambda *rows: silent.append(held.log.silence))
+    monkeypatch.setattr(table, "_delete_lapsed", lambda *rows: silent.append(held.log.silence))
     assert held.log._table.keep_up()
     assert silent[0] < float("inf")
 

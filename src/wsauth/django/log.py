@@ -2,7 +2,8 @@
 
 A row is inserted with the change that it is about, so both are committed or neither is. Each process looks for new rows
 twice a second. Ids are given when a row is inserted and seen when its transaction commits, so the ids of the last
-minute or two are asked for again and again, and all of them once a minute: that finds a row whose transaction took longer.
+minute or two are asked for again and again, and all of them once a minute, page by page: that finds a row whose
+transaction took longer.
 
 No record is stamped by the clock of the database server, but by that of the host that wrote it: let hosts keep NTP. A host
 whose clock differs from the server's says so.
@@ -25,8 +26,8 @@ from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, router, transaction
 
 from wsauth.core.context import bare
-from wsauth.django import clock
 from wsauth.django.database import connected, hop
+from wsauth.django.table import Table, model, why
 from wsauth.revocation.clock import Clock
 from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.log import MakeRecord, Receipt, RevocationNotRecorded
@@ -36,11 +37,8 @@ from wsauth.revocation.records import Records
 logger = logging.getLogger("wsauth")
 
 PERIOD = 0.5  # seconds between two looks at the table: the look and the closes shall fit into one second
-WHOLE = 60.0  # seconds between two looks at all of it
 LINGER = 10.0  # seconds that it is read for after the last connection has left
-BATCH = 500  # rows in one query
-KEPT = 3600.0  # seconds that a row is kept after it has lapsed: no host's clock is that wrong
-LAPSED = 2000  # rows deleted at once
+APART = 240.0  # seconds by which hosts' clocks may differ, or that a transaction may be open before its row is seen
 ASKED = 0.2  # seconds that a reader waits, once, for Django's thread to say whether it must look there
 APART = 0.5  # seconds that a caller in a transaction waits for a write outside of it
 
@@ -69,8 +67,8 @@ class DatabaseLog:
     _all: ClassVar[weakref.WeakSet[DatabaseLog]] = weakref.WeakSet()
 
     def __init__(self, records: Records | None = None, monotonic: Callable[[], float] = elapsed) -> None:
-        self._records = Records() if records is None else records
-        self._table = _Table(self._records, monotonic)
+        self._records = Records(apart=APART) if records is None else records
+        self._table = Table(self._records, monotonic)
         self._monotonic = monotonic
         self._followed_at = 0.0
         self._readers: dict[asyncio.AbstractEventLoop, _Reader] = {}
@@ -93,7 +91,7 @@ class DatabaseLog:
     @property
     def alias(self) -> str:
         """The database that the table is in, by its name in DATABASES."""
-        found: str = bare().run(router.db_for_write, _model())
+        found: str = bare().run(router.db_for_write, model())
         return found
 
     @property
@@ -141,7 +139,7 @@ class DatabaseLog:
         try:
             bare().run(_insert, self.alias, body, record.until)
         except (LookupError, DatabaseError, InterfaceError) as error:
-            raise RevocationNotRecorded(f"the revocation was not recorded: {_why(error)}") from None
+            raise RevocationNotRecorded(f"the revocation was not recorded: {why(error)}") from None
         return Receipt(recorded=True, closed=closed)
 
     def apart(self, publish: Callable[[], None]) -> None:
@@ -241,88 +239,10 @@ def _end(thread: ThreadPoolExecutor) -> None:
     thread.shutdown(wait=False)
 
 
-class _Table:
-    """What this process has read of the table. All of it runs in the threads of its readers."""
-
-    def __init__(self, records: Records, monotonic: Callable[[], float]) -> None:
-        self.known_at = float("-inf")
-        self.clock = Clock()
-        self._records = records
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._read_whole_at = float("-inf")
-        self._seen: set[tuple[int, float]] = set()  # ids are given again after a restore, but with other times
-        self._floor = self._newest = 0  # the highest id one whole look earlier, and at the last
-        self._has_met_an_odd_row = False
-        self._trouble = ""  # why it could not be read the last time
-
-    def start_over(self) -> None:
-        """Know nothing. A reader of the parent may have held the lock."""
-        self._lock = threading.Lock()
-        self.known_at = self._read_whole_at = float("-inf")
-
-    def keep_up(self) -> bool:
-        """Take in what is new. Returns whether the database could be asked; says each cause once where it could not."""
-        try:
-            with self._lock:
-                self._look()
-        except Exception as error:  # whatever it is, records may be missing
-            if self._trouble != (why := _why(error)):
-                self._trouble = why
-                logger.error("the revocation log cannot be read: %s", why)
-            return False
-        if self._trouble:
-            self._trouble = ""
-            logger.warning("the revocation log can be read again")
-        return True
-
-    def _look(self) -> None:
-        began = self._monotonic()
-        rows = _model()._default_manager.using(router.db_for_write(_model()))
-        is_whole = began - self._read_whole_at >= WHOLE
-        looked_at = rows.filter(until__gt=self._records.now()) if is_whole else rows.filter(pk__gt=self._floor)
-        there = set(looked_at.values_list("pk", "until"))
-        self._take(rows, sorted(pk for pk, _ in there - self._seen))
-        if is_whole:
-            newest = max((pk for pk, _ in there), default=0)
-            self._floor, self._newest = min(self._newest, newest), newest
-            self._seen, self._read_whole_at = there, began
-        else:
-            self._seen |= there
-        self.known_at = began
-        if is_whole:
-            self._compare_clocks(rows.db)
-            _delete_lapsed(rows, self._records.now() - KEPT)  # last, for it may wait for another writer
-
-    def _compare_clocks(self, alias: str) -> None:
-        with contextlib.suppress(DatabaseError, InterfaceError):
-            if (ahead := clock.ahead(alias, self._records.now())) is not None:
-                self.clock.learn(ahead)
-
-    def _take(self, rows: Any, pks: list[int]) -> None:
-        for at in range(0, len(pks), BATCH):
-            for body in rows.filter(pk__in=pks[at : at + BATCH]).values_list("body", flat=True):
-                try:
-                    record = Record.decode(body.encode("utf-8", "surrogatepass"))
-                except ValueError as error:
-                    if not self._has_met_an_odd_row:
-                        self._has_met_an_odd_row = True
-                        logger.error("rows of the revocation log are skipped: %s", error)
-                else:
-                    self._records.apply(record)
-
-
 def _insert(alias: str, body: str, until: float) -> None:
     """Write a row where it is read: a tenant that stands in the caller's context has no log of its own."""
     with transaction.atomic(using=alias):  # a savepoint: a failure must not spoil the caller's transaction
-        _model()(body=body, until=until).save(using=alias, force_insert=True)
-
-
-def _delete_lapsed(rows: Any, before: float) -> None:
-    """Delete some of what nobody needs any more. Another process may do the same, and a table that is locked can wait."""
-    with contextlib.suppress(DatabaseError, InterfaceError):
-        lapsed = rows.filter(until__lt=before).order_by("pk").values_list("pk", flat=True)[:LAPSED]
-        rows.filter(pk__in=list(lapsed)).delete()
+        model()(body=body, until=until).save(using=alias, force_insert=True)
 
 
 def _call_apart(publish: Callable[[], None]) -> None:
@@ -349,23 +269,6 @@ def _is_in_memory(alias: str) -> bool:
 def _is_in_a_test(alias: str) -> bool:
     """Whether the transaction is one that a `TestCase` will roll back: nothing is to be left beside it."""
     return any(getattr(block, "_from_testcase", False) for block in connections[alias].atomic_blocks)
-
-
-def _model() -> Any:
-    """The model, which is there once Django is set up. Raises LookupError where the app is not installed."""
-    return apps.get_model("wsauth", "Revocation")
-
-
-def _why(error: Exception) -> str:
-    """Say what failed, and what to do where that is known; never the error's own text, which may quote values."""
-    if not apps.is_installed("wsauth.django"):
-        return 'it has no table; add "wsauth.django" to INSTALLED_APPS and run `manage.py migrate`'
-    with contextlib.suppress(Exception):  # the database that has just failed is asked
-        model = _model()
-        names = connections[router.db_for_write(model)].introspection.table_names()
-        if isinstance(error, DatabaseError) and model._meta.db_table not in names:
-            return "its table is missing; run `manage.py migrate`"
-    return f"the database answered {type(error).__name__}"
 
 
 if hasattr(os, "register_at_fork"):
