@@ -13,7 +13,17 @@ from project.people import access_token, jwt, log_in, open_session
 from project.settings import SECRET_KEY
 from rest_framework.authtoken.models import Token
 
-from wsauth import Credentials, Handshake, Identity, InvalidCredentials, Mapped, Reason
+from wsauth import (
+    ConfigurationError,
+    Credentials,
+    Handshake,
+    Identity,
+    InvalidCredentials,
+    Mapped,
+    Query,
+    Reason,
+    SecurityScheme,
+)
 from wsauth.django import DRFTokenVerifier, SessionVerifier, SimpleJWTVerifier, UserVerifier
 from wsauth.django.scope import session_store
 from wsauth.verifiers.jwt import JWTVerifier
@@ -200,3 +210,23 @@ def test_nobody_else_is_looked_up(alice):
 
 async def _prove_one(verifier, user):
     return [await prove(verifier, await log_in(user))]
+
+
+class WithScopes:
+    """As it is written without a thought of re-checks."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    async def verify(self, credentials, handshake):
+        identity = await self.inner.verify(credentials, handshake)
+        return replace(identity, scopes=identity.scopes | {"chat"})
+
+
+def test_object_around_a_verifier_is_refused_with_the_line_to_write(kind):
+    """A deactivated user's socket would stay; around a `Mapped` of it nothing is said."""
+    base, arguments, _ = kind
+    with pytest.raises(ConfigurationError, match=rf"write Mapped\({base.__name__}\(\.\.\.\), change\)"):
+        SecurityScheme("one", Query("token"), WithScopes(base(*arguments)))
+    SecurityScheme("one", Query("token"), Mapped(base(*arguments), as_bob))
+    SecurityScheme("one", Query("token"), acting(base, as_bob)(*arguments))

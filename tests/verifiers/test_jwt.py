@@ -41,6 +41,7 @@ from wsauth.core.locations import Query
 from wsauth.core.reasons import Reason
 from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import Verifier, as_verifier
+from wsauth.verifiers.jwt import JWTVerifier
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-4 D.1.2.3
 
@@ -209,6 +210,20 @@ def test_inactive_and_unknown_users_are_refused_alike(subject: str):
     assert refusal(token(claims(sub=subject)), load_user=load) is Reason.INVALID
 
 
+@pytest.mark.parametrize(
+    "user",
+    [{"is_active": False}, {"disabled": True}, {}, False, type("User", (), {"is_active": lambda self: False})()],
+    ids=["dict", "disabled", "empty", "false", "method"],
+)
+def test_user_is_looked_into_whatever_stands_for_him(user: Any):
+    """A row, a dict or a method says no as well as an attribute does."""
+
+    async def load_it(claims: Any) -> Any:
+        return user
+
+    assert refusal(token(), load_user=load_it) is Reason.INVALID
+
+
 @pytest.mark.parametrize("load_user", [lambda claims: None, functools.partial(print), len, 7])
 def test_plain_function_as_load_user_stops_the_start(load_user: Any):
     """It would block the event loop, so the error says to write `async def`."""
@@ -270,6 +285,23 @@ async def test_users_are_loaded_again_a_few_at_a_time_and_once_for_equal_claims(
     assert [each.user.name for each in found] == [each.subject for each in proven]
     assert [replace(each, user=None) for each in found] == [replace(each, user=None) for each in proven]
     assert all(each.user is not before.user for each, before in zip(found, proven, strict=True))
+
+
+async def test_who_acts_as_another_keeps_him_as_long_as_the_tokens_user_is_there():
+    """A subclass that puts in another user is not undone; whose token it is still is asked for."""
+
+    class Impersonating(JWTVerifier):
+        async def verify(self, credentials: Any, handshake: Any) -> Identity:
+            found = await super().verify(credentials, handshake)
+            return replace(found, subject="8", user="bob", scopes=found.scopes | {"impersonating"})
+
+    users = Users()
+    by = Impersonating(SECRET, algorithms=["HS256"], load_user=users, clock=lambda: NOW)
+    proven = await verify(by, token(claims(sub="a")))
+    assert await by.recheck([proven]) == [proven]
+    users.answers = {"a": None}
+    (found,) = await by.recheck([proven])
+    assert isinstance(found, InvalidCredentials)
 
 
 async def test_users_who_are_gone_are_revoked_and_faults_are_their_own(caplog: pytest.LogCaptureFixture):
