@@ -334,7 +334,7 @@ async def test_a_span_of_the_handshake_is_not_held():
 async def test_without_variables_a_connection_keeps_nothing_more():
     """And those who share a tenant share what is kept."""
     policy = policy_of(Store(alice=None))
-    bare = await opened(policy=policy)
+    bare = await asyncio.get_running_loop().create_task(opened(policy=policy), context=contextvars.Context())
     ((_, rechecks),) = module._in_use.items()
     assert rechecks._variables == {}
     lives = [await asyncio.create_task(at("".join(["ac", "me"]), policy)) for _ in range(3)]
