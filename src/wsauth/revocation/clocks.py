@@ -49,9 +49,11 @@ class Clocks:
 
     def hear(self, record: Record) -> None:
         """Take in what another process has told. It counts for every record: which came first there is not known here."""
+        if record.verb is not Verb.RECHECK:  # nearly always
+            return
         for kind, value in record.match:
             seconds, _, issuer = value.partition(" ")
-            if kind != _KIND or record.verb is not Verb.RECHECK or not (seconds.isascii() and seconds.isdigit()):
+            if kind != _KIND or not (seconds.isascii() and seconds.isdigit()):
                 continue
             if int(seconds) > self._told.get(issuer, (0, 0.0))[0]:
                 self._told[issuer] = (int(seconds), record.until)
