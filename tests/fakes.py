@@ -112,7 +112,7 @@ class FakeServer:
     takes `slow` turns of the loop before it is on the wire, in the order of the calls. `wakes` is whether a waiting
     application is told of a close of its own side, `swallows_cancel` what hypercorn does, `hangs` the message types whose
     send never returns, `raises` what the send of a type raises; `deaf` a server that says nothing about a client that has
-    left.
+    left or answered a close.
     """
 
     def __init__(
@@ -213,6 +213,10 @@ class FakeServer:
         self.wire.append(message)
         if self.state == "closed" and self.wakes:
             self._put({"type": DISCONNECT, "code": message.get("code", 1006), "reason": ""})
+            if (
+                ACCEPT in [call["type"] for call in self.calls] and not self.deaf
+            ):  # and again, as uvicorn does, when the client has answered
+                asyncio.get_running_loop().call_soon(self._put, {"type": DISCONNECT, "code": 1005})
 
     async def _in_turn(self) -> None:
         """Take some turns of the loop, after every earlier send has taken its own."""

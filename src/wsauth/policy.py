@@ -58,7 +58,8 @@ class Policy:
     `connections.recheck`, and while the log is out of reach. `expiry_warning` lets the client know before the end.
     `events` are told what happens, see `wsauth.core.events`.
     `subprotocols` are the names that wsauth may answer where it accepts before the application can.
-    `max_pending` caps the sockets of this process that are accepted but not authenticated.
+    `max_pending` is how many sockets of this process may wait for their first message, a fourth of them of one peer; those
+    that were accepted and refused count until they are gone, and with them there are twice as many at most.
     `context_ignores` are the ContextVars that make no difference to who somebody is, such as one that holds the request;
     everything else that middlewares have set around the handshake is kept for its re-checks.
     """
@@ -75,7 +76,7 @@ class Policy:
     events: Sequence[EventSink] = ()
     refusals: Refusals = Refusals.AUTO
     close_profile: CloseProfile = field(default_factory=CloseProfile)
-    max_pending: int = 1000
+    max_pending: int = 100
     context_ignores: Sequence[ContextVar[Any]] = ()
     connections: Connections = field(default_factory=Connections, repr=False)
 

@@ -1,6 +1,7 @@
 """The application's own answer to the handshake: its subprotocol, its refusal, and what a first message makes of them."""
 
 import asyncio
+import itertools
 import logging
 
 import pytest
@@ -25,6 +26,7 @@ from fakes import (
 from wsauth import CloseProfile, FirstMessage, Policy, Subprotocol, WebSocketAuthMiddleware
 
 POLICY = Policy([named()])
+PEERS = itertools.count()  # refusals are rationed by peer
 FIRST = '{"type": "auth", "token": "alice"}'
 
 
@@ -32,7 +34,7 @@ async def answered(*messages, origin=None, policy=POLICY, http=True, subprotocol
     """Let the application answer a handshake that is admitted."""
     server = FakeServer(http=http, **options)
     app = Answers(*messages)
-    scope = knocking(server, origin=origin, subprotocols=list(subprotocols), client=None)
+    scope = knocking(server, origin=origin, subprotocols=list(subprotocols), client=(f"peer {next(PEERS)}", 1))
     task = server.start(WebSocketAuthMiddleware(app, policy), scope)
     await turns(20)
     server.client_leaves()

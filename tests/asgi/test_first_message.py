@@ -223,46 +223,67 @@ async def test_an_end_before_the_applications_accept_closes():
     assert (server.code, app.types()) == (4410, [CONNECT, DISCONNECT])
 
 
+def crowd_of(peer, middleware, count, *, says=()):
+    crowd = [FakeServer(deaf=True) for _ in range(count)]
+    for server in crowd:
+        for text in says:
+            server.client_sends(text)
+    scopes = [websocket_scope(client=(peer(number), 1)) for number in range(count)]
+    return crowd, [server.start(middleware, scope) for server, scope in zip(crowd, scopes, strict=True)]
+
+
 async def test_the_sockets_that_wait_are_capped_and_the_oldest_goes():
-    """Five hundred that never say anything do not keep one out that does."""
+    """Five hundred that never say anything do not keep one out that does, as soon as those evicted are gone."""
     guarded = policy(max_pending=100)
     middleware = WebSocketAuthMiddleware(Echo(), guarded)
-    crowd = [FakeServer() for _ in range(500)]
-    tasks = [
-        server.start(middleware, websocket_scope(client=(f"198.51.100.{number % 250}", 1)))
-        for number, server in enumerate(crowd)
-    ]
-    await turns(20)
+    crowd, tasks = crowd_of(lambda number: f"198.51.{number % 50}.{number}", middleware, 500)
+    await turns(30)
+    assert len(middleware._pending) == 200
+    assert [server.code for server in crowd] == [4429] * 100 + [None] * 400
+    assert [server.status for server in crowd[200:]] == [429] * 300
+    for server in crowd[:100]:
+        server._put({"type": DISCONNECT, "code": 1005})
+    await turns(10)
     assert len(middleware._pending) == 100
-    assert [server.code for server in crowd] == [4429] * 400 + [None] * 100
     _, app = await said(FIRST, guarded=guarded)
     assert app.calls == 1
     await asyncio.wait(tasks)
-    assert {server.code for server in crowd[401:]} == {4408}
+    assert {server.code for server in crowd[101:200]} == {4408}
     assert len(middleware._pending) == 0
 
 
 async def test_the_sockets_that_are_being_verified_are_capped_too():
-    """They are accepted and not authenticated, whatever they have said."""
+    """They are accepted and not authenticated, whatever they have said. One peer has a fourth of the places."""
 
     async def slow(credentials):
         await asyncio.sleep(1)
         return Identity("alice")
 
-    middleware = WebSocketAuthMiddleware(Echo(), policy(slow, max_pending=10))
-    crowd = [FakeServer() for _ in range(50)]
-    for server in crowd:
-        server.client_sends(FIRST)
-    tasks = [server.start(middleware, websocket_scope()) for server in crowd]
+    middleware = WebSocketAuthMiddleware(Echo(), policy(slow, max_pending=40))
+    crowd, tasks = crowd_of(lambda number: "198.51.100.1", middleware, 50, says=[FIRST])
     await turns(20)
-    assert len(middleware._pending) == 10
-    assert [server.code for server in crowd] == [4429] * 40 + [None] * 10
+    assert len(middleware._pending) == 20
+    assert [server.code for server in crowd[:20]] == [4429] * 10 + [None] * 10
+    assert {server.status for server in crowd[20:]} == {429}
     await asyncio.sleep(1)
     await turns(20)
-    assert (middleware.app.calls, len(middleware._pending)) == (10, 0)
-    for server in crowd[40:]:
+    assert middleware.app.calls == 10
+    for server in crowd:
         server.client_leaves()
     await asyncio.wait(tasks)
+    assert len(middleware._pending) == 0
+
+
+async def test_a_first_message_that_was_refused_counts_until_its_socket_is_gone():
+    """Its client may go on sending."""
+    guarded = policy(max_pending=1)
+    middleware = WebSocketAuthMiddleware(Echo(), guarded)
+    [server], tasks = crowd_of(lambda number: "198.51.100.1", middleware, 1, says=["{}"])
+    await turns(20)
+    assert (server.code, len(middleware._pending)) == (4401, 1)
+    server._put({"type": DISCONNECT, "code": 1005})
+    await asyncio.wait(tasks)
+    assert len(middleware._pending) == 0
 
 
 async def test_a_message_that_comes_as_it_is_evicted_counts():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import permutations, product
+from itertools import count, permutations, product
 from typing import Any
 
 import pytest
@@ -48,6 +48,7 @@ from wsauth import (
 )
 from wsauth.asgi import lease, rechecks
 
+PEERS = count()  # refusals are rationed by peer
 EVENTS = "ASCRcLDET"
 ENDS = frozenset("DETXVW")
 DEADLINE = 2.0  # seconds: more than the grace after an end, less than the time that a lingering application has
@@ -195,7 +196,7 @@ class Ledger:
 
 def _middleware(first_message: bool, verifier: Any) -> tuple[WebSocketAuthMiddleware, Policy]:
     location = FirstMessage() if first_message else Header("x-key")
-    policy = Policy([SecurityScheme("key", location, verifier)], recheck_every=600)
+    policy = Policy([SecurityScheme("key", location, verifier)], recheck_every=600, max_pending=10**6)
     return WebSocketAuthMiddleware(lambda scope, *rest: scope["app"](scope, *rest), policy, clock=lambda: 0.0), policy
 
 
@@ -216,7 +217,9 @@ class Player:
         self.ledger.is_gone = False
         server = Recording(slow=variant.slow, hangs=variant.hangs, **variant.server)
         puppet = server.puppet = Puppet(variant.concurrent, variant.stubborn)
-        scope = websocket_scope(server, origin=PAGE if variant.page else None, client=None, app=puppet)
+        scope = websocket_scope(
+            server, origin=PAGE if variant.page else None, client=(f"peer {next(PEERS)}", 1), app=puppet
+        )
         scope["headers"].append((b"x-key", b"secret"))
         running = server.start(self.middleware, scope)
         if variant.first_message:

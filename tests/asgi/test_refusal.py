@@ -5,7 +5,20 @@ import json
 import re
 
 import pytest
-from fakes import ACCEPT, CLOSE, PAGE, START, FakeServer, knocked, knocking, named, websocket_scope
+from fakes import (
+    ACCEPT,
+    CLOSE,
+    DISCONNECT,
+    PAGE,
+    START,
+    FakeApplication,
+    FakeServer,
+    knocked,
+    knocking,
+    named,
+    turns,
+    websocket_scope,
+)
 
 from wsauth import (
     AnyOrigin,
@@ -22,9 +35,11 @@ from wsauth import (
     SameHostOrAbsent,
     Subprotocol,
     VerifierUnavailable,
+    WebSocketAuthMiddleware,
 )
 from wsauth.asgi.pending import Pending
 from wsauth.asgi.refusal import SEND_TIMEOUT, Delivery, Refusal, cut
+from wsauth.asgi.wire import GONE
 from wsauth.core.handshake import Handshake
 
 
@@ -255,11 +270,34 @@ async def test_the_sixth_refusal_of_a_peer_in_ten_seconds_is_http():
     assert other.code == 4401
 
 
-async def test_a_peer_without_an_address_is_not_counted():
-    """A server on a Unix socket names no peers, and all of them are not one."""
+async def test_peers_without_an_address_are_one():
+    """A server on a Unix socket names no peers: what bounds one bounds all of them."""
     policy = Policy([named(verifier=denying(Reason.INVALID))])
     answers = [(await knocked(policy, knocking(origin=PAGE, client=None)))[0] for _ in range(7)]
-    assert {server.code for server in answers} == {4401}
+    assert [server.code for server in answers] == [4401] * 5 + [None, None]
+
+
+@pytest.mark.parametrize("wakes", [True, False], ids=["tells its own close", "waits for the client"])
+async def test_a_refused_socket_counts_until_it_is_gone(wakes):
+    """Until the server says that its client has left; its own close says nothing of that, as uvicorn tells it."""
+    policy = Policy([named(verifier=denying(Reason.INVALID))], max_pending=1)
+    middleware = WebSocketAuthMiddleware(FakeApplication(), policy)
+    stays = FakeServer(wakes=wakes, deaf=True)
+    task = stays.start(middleware, knocking(origin=PAGE, client=("198.51.100.1", 1)))
+    await turns(30)
+    assert (stays.code, task.done()) == (4401, False)
+    assert (await knocked(policy, knocking(origin=PAGE, client=("198.51.100.2", 1))))[0].status == 401
+    stays._put({"type": DISCONNECT, "code": 1005})
+    await task
+    assert (await knocked(policy, knocking(origin=PAGE, client=("198.51.100.3", 1))))[0].code == 4401
+
+
+async def test_a_refused_socket_that_never_goes_counts_for_some_seconds():
+    """As long as uvicorn waits for its client."""
+    policy = Policy([named(verifier=denying(Reason.INVALID))], max_pending=1)
+    await knocked(policy, knocking(origin=PAGE), FakeServer(deaf=True, wakes=False))
+    assert asyncio.get_running_loop().time() == pytest.approx(GONE)
+    assert len(Pending.of(policy)) == 0
 
 
 async def test_above_the_pending_cap_a_refusal_is_http():
@@ -297,9 +335,9 @@ async def test_a_refusal_that_cannot_be_sent_harms_nobody(kind, error):
 @pytest.mark.parametrize("kind", [ACCEPT, CLOSE, START])
 async def test_a_client_that_never_reads_does_not_hold_a_refusal(kind):
     """All of it takes a few seconds at most."""
-    origin = None if kind == START else PAGE
+    origin, lingers = (None, 0) if kind == START else (PAGE, GONE)
     await refused(Reason.INVALID, origin=origin, server=FakeServer(hangs={kind}))
-    assert asyncio.get_running_loop().time() == pytest.approx(SEND_TIMEOUT)
+    assert asyncio.get_running_loop().time() == pytest.approx(SEND_TIMEOUT + lingers)
 
 
 async def test_a_cookie_without_an_origin_says_why_in_the_log_only(caplog):

@@ -33,7 +33,7 @@ from wsauth.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from wsauth.asgi.pending import Pending
+    from wsauth.asgi.pending import Pending, Place
     from wsauth.asgi.types import ASGIApp, Message, Receive, Scope
     from wsauth.asgi.wire import Wire
     from wsauth.core.handshake import Handshake
@@ -221,10 +221,18 @@ class Connection:
             await asyncio.wait({self._begin_close(refusal)})
             self._wake()  # granian never tells the application of a refusal that is not its own
 
+    def hold(self, place: Place) -> None:
+        """It was accepted and is refused, and has this place among the pending until it is gone."""
+        self._wire.place = place
+
+    async def see_off(self) -> None:
+        """Wait until a client that was accepted and refused is gone, for some seconds at most."""
+        if self._ended is not None:
+            await self._wire.see_off(self._receive, self._ended.refusal.code)
+
     def keep_open(self) -> None:
         """Let messages pass from the accept to the deadline or the end. One number: it is looked at for each message."""
-        is_open = self._ended is None and self.answer is None
-        self._open_until = self.lease.deadline if is_open else CLOSED
+        self._open_until = self.lease.deadline if self._ended is None and self.answer is None else CLOSED
 
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""

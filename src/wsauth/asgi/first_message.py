@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from wsauth.asgi.pending import Pending
-from wsauth.core.decision import Decision, Deny
+from wsauth.core.decision import Allow, Decision, Deny
 from wsauth.core.errors import InvalidCredentials
 from wsauth.core.first_message import FirstMessage
 from wsauth.core.reasons import Reason
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from wsauth.asgi.connection import Connection
+    from wsauth.asgi.pending import Pending, Place
     from wsauth.core.credentials import Credentials
     from wsauth.core.handshake import Handshake
     from wsauth.core.scheme import SecurityScheme
@@ -36,22 +36,37 @@ async def ask(
     """Accept, read the credential from the first message and judge it. None: the client left without a word."""
     location = scheme.location
     assert isinstance(location, FirstMessage)
+    place: Place | None = None
     try:
         async with asyncio.timeout(location.deadline) as timeout:
-            with pending.wait(handshake.client, timeout) as waiting:
-                await connection.accept_for_application(_subprotocol(policy, handshake))
-                message = await connection.receive_first()
-                if message["type"] != "websocket.receive":
-                    return None
-                credentials = location.parse(message.get("text"))
-                del message  # error reporters print the locals of every frame that an exception passes
-                return await judge(credentials)
+            place = pending.wait(handshake.client, timeout)
+            if place is None:
+                return Deny(
+                    Reason.TOO_MANY, "too many sockets wait, or have been refused and are not gone", scheme.name
+                )
+            await connection.accept_for_application(_subprotocol(policy, handshake))
+            message = await connection.receive_first()
+            if message["type"] != "websocket.receive":
+                place.free()
+                return None
+            credentials = location.parse(message.get("text"))
+            del message  # error reporters print the locals of every frame that an exception passes
+            decision = await judge(credentials)
+            if isinstance(decision, Allow):
+                place.free()
+            return decision
     except InvalidCredentials as error:
         return Deny(error.reason, error.detail, scheme.name)
     except TimeoutError:
-        return Deny(Reason.TOO_MANY if waiting.evicted else Reason.TIMEOUT, "not authenticated in time", scheme.name)
+        evicted = place is not None and place.evicted
+        return Deny(Reason.TOO_MANY if evicted else Reason.TIMEOUT, "not authenticated in time", scheme.name)
     except OSError:
+        if place is not None:
+            place.free()
         return None
+    finally:
+        if place is not None and place.leave():
+            connection.hold(place)
 
 
 def _subprotocol(policy: Policy, handshake: Handshake) -> str | None:

@@ -83,6 +83,7 @@ class WebSocketAuthMiddleware:
                 if await connection.begin() and await self._admit(connection, policy):
                     enter(connection)
                     await connection.run(self.app)
+                await connection.see_off()
             finally:
                 connection.release()
         elif (inner := await self._passed(scope)) is not None:

@@ -21,7 +21,7 @@ from wsauth.core.reasons import Reason
 from wsauth.policy import Refusals
 
 if TYPE_CHECKING:
-    from wsauth.asgi.pending import Pending
+    from wsauth.asgi.pending import Pending, Place
     from wsauth.asgi.types import Message, Scope, Send
     from wsauth.core.handshake import Handshake
     from wsauth.policy import Policy
@@ -120,12 +120,12 @@ class Delivery:
             return False
         return self.style is Refusals.CLOSE_CODE or reason.worth_reading
 
-    async def deliver(self, refusal: Refusal, send: Send) -> None:
-        """Send the answer to a handshake that is not accepted."""
-        with self.pending.refusing(self.peer, accepting=self.by_close_code(refusal.reason)) as may_accept:
-            await bounded(send, self._messages(refusal, may_accept))
+    def place(self, reason: Reason) -> Place | None:
+        """Count a refusal. Returns the place of a socket that is accepted only to be closed; None where none is."""
+        return self.pending.refuse(self.peer, accepting=self.by_close_code(reason))
 
-    def _messages(self, refusal: Refusal, may_accept: bool) -> Iterator[Message]:
+    def messages(self, refusal: Refusal, may_accept: bool) -> Iterator[Message]:
+        """Yield the answer to a handshake that is not accepted."""
         if may_accept:
             yield {"type": "websocket.accept", "subprotocol": self.subprotocol, "headers": []}
             yield refusal.close()

@@ -12,8 +12,12 @@ from wsauth.asgi.refusal import bounded
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from wsauth.asgi.pending import Place
     from wsauth.asgi.refusal import Delivery, Refusal
     from wsauth.asgi.types import Message, Receive, Send
+
+
+GONE = 10.0  # seconds that a refused client has to go; uvicorn gives it as many to answer a close
 
 
 class Phase(Enum):
@@ -23,13 +27,14 @@ class Phase(Enum):
 
 
 class Wire:
-    """The server's `send` and how far it has come."""
+    """The server's `send` and how far it has come. `place` is that of a refused socket that was accepted."""
 
-    __slots__ = ("_accepting", "phase", "send")
+    __slots__ = ("_accepting", "phase", "place", "send")
 
     def __init__(self, send: Send) -> None:
         self.send = send
         self.phase = Phase.CONNECTING
+        self.place: Place | None = None
         self._accepting: asyncio.Future[None] | None = None  # while an accept is on its way
 
     async def accept(self, message: Message) -> None:
@@ -58,7 +63,19 @@ class Wire:
         if before is Phase.OPEN:
             await bounded(self.send_after_accept, [refusal.close()])
         elif before is Phase.CONNECTING:
-            await delivery.deliver(refusal, self.send)
+            self.place = delivery.place(refusal.reason)
+            await bounded(self.send, delivery.messages(refusal, self.place is not None))
+
+    async def see_off(self, receive: Receive, code: int) -> None:
+        """Wait until a socket that was accepted and refused is gone, for some seconds at most: so long it has its place.
+
+        uvicorn tells its own close, of this code, as if the client had left.
+        """
+        if self.place is not None:
+            try:
+                await read_on(receive, GONE, echo=code)
+            finally:
+                self.place.free()
 
     async def send_after_accept(self, message: Message) -> None:
         """An accept may still be on its way, and a server takes nothing else before it is done."""
@@ -67,14 +84,17 @@ class Wire:
         await self.send(message)
 
 
-async def read_on(receive: Receive, seconds: float, echo: int | None = None) -> bool:
-    """Take what the client had still sent, and say whether the server told of its leaving within so many seconds.
+async def read_on(receive: Receive, seconds: float, echo: int | None = None) -> None:
+    """Take what the client had still sent, until it is gone or so many seconds are over.
 
-    `echo` is a close code that does not count: uvicorn tells its own close as if the client had left.
+    A disconnect of the code `echo` that is there at once has not come from the client: nothing does without a turn of the
+    loop.
     """
     with contextlib.suppress(Exception):  # TimeoutError among them
         async with asyncio.timeout(seconds):
-            while (message := await receive())["type"] != "websocket.disconnect" or message.get("code") == echo:
-                pass
-            return True
-    return False
+            while True:
+                turned = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_soon(turned.set_result, None)
+                message = await receive()
+                if message["type"] == "websocket.disconnect" and (turned.done() or message.get("code") != echo):
+                    return
