@@ -482,6 +482,10 @@ def test_https_and_this_machine_are_accepted(url: str):
         ("timeout", 0),
         ("max_bytes", 0),
         ("cool_down", float("nan")),
+        ("cache_for", "600"),
+        ("stale_for", None),
+        ("timeout", True),
+        ("max_bytes", [65536]),
     ],
 )
 def test_limit_that_limits_nothing_stops_the_start(name: str, value: float):

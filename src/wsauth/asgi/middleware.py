@@ -24,6 +24,7 @@ from wsauth.core.errors import ConfigurationError
 from wsauth.core.events import Event, EventKind, emit
 from wsauth.core.handshake import Handshake
 from wsauth.core.reasons import Reason
+from wsauth.core.settings import check_clock
 from wsauth.policy import Policy, ReportOnly
 from wsauth.revocation.connections import Standing
 
@@ -62,6 +63,7 @@ class WebSocketAuthMiddleware:
             )
         self.app = app
         self.policy = policy
+        check_clock("WebSocketAuthMiddleware", clock)
         self._clock = clock
         self._callback = Callback.of(policy) if isinstance(policy, Policy) else None
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)

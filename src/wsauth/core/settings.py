@@ -107,6 +107,14 @@ def check_count(setting: str, value: object) -> None:
         raise ConfigurationError(f"Policy({setting}={value!r}): write a whole number above 0")
 
 
+def check_clock(where: str, clock: object) -> None:
+    """Raise for a clock that cannot be read: each handshake would fail."""
+    if not callable(clock) or inspect.iscoroutinefunction(clock):
+        raise ConfigurationError(
+            f"{where}(clock=...) is {_found(clock)}; write a function that returns seconds: clock=time.time"
+        )
+
+
 def check_subprotocols(names: Iterable[object]) -> None:
     for name in names:
         if not is_token(name):

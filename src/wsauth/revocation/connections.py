@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.reasons import Reason
+from wsauth.core.settings import check_clock
 from wsauth.revocation import rules
 from wsauth.revocation.blind import Blind, Sight
 from wsauth.revocation.draft import Draft, Terms, seconds
@@ -68,6 +69,7 @@ class Connections:
         blind_limit: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        check_clock("Connections", clock)
         _check_seconds("remember", remember, 1.0, _MOST, "as long as the longest token lives")
         _check_seconds("issuer_ahead", issuer_ahead, 0.0, 60.0, "how far the issuer's clock may be ahead")
         _check_seconds("blind_limit", blind_limit, 10.0, 3600.0, "how long a connection may live unseen")

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from wsauth.core import strict_json
 from wsauth.core.errors import ConfigurationError, VerifierUnavailable
+from wsauth.core.settings import check_clock
 from wsauth.core.verifier import require_async
 from wsauth.verifiers import keys
 
@@ -91,7 +92,7 @@ class JWKS:
             ("timeout", timeout, 0.1),
             ("max_bytes", max_bytes, 1),
         ):
-            if not least <= value < math.inf:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < math.inf:
                 raise ConfigurationError(f"JWKS: {name} is {value!r}; it must be at least {least}")
         if cool_down > cache_for:  # keys would expire before they may be fetched again
             raise ConfigurationError(f"JWKS: cool_down is {cool_down!r}; it must not exceed cache_for, {cache_for!r}")
@@ -103,6 +104,7 @@ class JWKS:
         self._fetch = fetch or _Client(timeout, max_bytes)
         self._cache_for, self._stale_for, self._cool_down = cache_for, stale_for, cool_down
         self._timeout, self._max_bytes = timeout, max_bytes
+        check_clock("JWKS", clock)
         self._clock = clock
         self._published: _Published | None = None
         self._not_before = -math.inf

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
 from wsauth.core.identity import Identity
+from wsauth.core.settings import check_clock
 from wsauth.core.verifier import Finding, require_async
 from wsauth.verifiers import claims as claims_of
 from wsauth.verifiers import compact, issuers, keys
@@ -105,6 +106,7 @@ class JWTVerifier:
             )
         if load_user is not None:  # else there is nobody to ask about: a token is not judged twice
             self.recheck = self._recheck
+        check_clock("JWTVerifier", clock)
         self._clock = clock
         self._max_size = max_size
 
