@@ -66,7 +66,7 @@ def told(monkeypatch):
 def boot_clock(monkeypatch):
     """The clock that the pause is measured by."""
     now = [1000.0]
-    monkeypatch.setattr(process, "clock", lambda: now[0])
+    monkeypatch.setattr(process, "elapsed", lambda: now[0])
     return now
 
 
