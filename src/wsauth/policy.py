@@ -52,6 +52,8 @@ class Policy:
 
     `allow` is an async function of (identity, handshake): only True admits. `origins` defaults to the host of the
     handshake itself. `max_lifetime` (seconds) ends every connection, however long its credential is valid.
+    `verify_within` (seconds) is how long verifiers, `allow` and the revocation log may take to decide about a handshake,
+    which is refused with 503 then.
     `recheck_every` (seconds) is how often those are asked again who can say that an identity holds no longer: stores of
     sessions and tokens, and `recheck`, an async function of the identity that returns the identity as it stands now, or
     None to end its connections. With `recheck_every=None` they are asked only when something is said to have changed, as by
@@ -70,6 +72,7 @@ class Policy:
     anonymous: Anonymous = Anonymous.NEVER
     subprotocols: Sequence[str] = ()
     max_lifetime: float = 24 * 3600.0
+    verify_within: float = 4.0
     recheck_every: float | None = 60.0
     recheck: RecheckFunction | None = None
     expiry_warning: ExpiryWarning | None = None
@@ -100,6 +103,7 @@ class Policy:
         settings.check_is("close_profile", self.close_profile, CloseProfile)
         settings.check_is("connections", self.connections, Connections)
         settings.check_seconds("max_lifetime", self.max_lifetime, 30 * 86400)
+        settings.check_seconds("verify_within", self.verify_within, 120)
         settings.check_count("max_pending", self.max_pending)
         self._check_recheck()
         if self.expiry_warning is not None:

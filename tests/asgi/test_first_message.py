@@ -131,7 +131,7 @@ async def test_the_deadline_includes_a_slow_verifier():
         await asyncio.sleep(3600)
         return Identity("alice")
 
-    guarded = policy(slow)
+    guarded = policy(slow, verify_within=60)
     server, app = await said(FIRST, guarded=guarded, leaves=False)
     assert asyncio.get_running_loop().time() == pytest.approx(10)
     assert (server.code, app.calls, len(guarded.connections)) == (4408, 0, 0)

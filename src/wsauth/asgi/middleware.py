@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -181,10 +182,11 @@ class WebSocketAuthMiddleware:
         connections = policy.connections
         connections.sight.look()
         waited = False
+        until = connection.loop.time() + policy.verify_within  # for all of it: daphne gives a handshake 5 seconds
         for _ in range(MAX_LOOKS):
             position, since = verified or (connections.position, connections.now())
             with ignoring(policy.ignored):
-                decision = await _uncancelled(decide)
+                decision = await _in_time(decide, policy, until)
             if isinstance(decision, Deny):
                 return decision
             if verified:  # a re-check may have renewed it while `allow` was asked
@@ -203,7 +205,9 @@ class WebSocketAuthMiddleware:
             if standing is Standing.BLIND:
                 if waited:
                     return Deny(Reason.UNAVAILABLE, "the revocation log is out of reach", scheme)
-                await connections.sight.catch_up()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(until):
+                        await connections.sight.catch_up()
                 waited = True
         return Deny(Reason.UNAVAILABLE, "revoked again and again during the handshake")
 
@@ -230,7 +234,8 @@ class WebSocketAuthMiddleware:
         handshake = Handshake.from_scope(scope)
         try:
             with ignoring(policy.ignored):
-                decision = await _uncancelled(partial(policy.decide, handshake))
+                until = asyncio.get_running_loop().time() + policy.verify_within
+            decision = await _in_time(partial(policy.decide, handshake), policy, until)
         except Exception as error:
             log.logger.error("report only: deciding raised %s", type(error).__name__)
             return
@@ -245,15 +250,25 @@ class WebSocketAuthMiddleware:
         _emit_denied(policy, decision, time.perf_counter() - began, incident, EventKind.WOULD_DENY)
 
 
-async def _uncancelled(decide: Decide) -> Decision:
-    """Decide. A verifier that gives up by CancelledError, which nobody sent, has failed like any other."""
+async def _in_time(decide: Decide, policy: Policy, when: float) -> Decision:
+    """Decide until `when`, by the loop's clock. Who answers later is not heard, whatever the answer.
+
+    A verifier that gives up by CancelledError, which nobody sent, has failed like any other.
+    """
     try:
-        return await decide()
+        async with asyncio.timeout_at(when) as limit:
+            decision = await decide()
+    except TimeoutError:
+        pass
     except asyncio.CancelledError:
         if is_cancelled():
             raise
         log.logger.error("a verifier raised CancelledError; the connection is refused")
         return Deny(Reason.UNAVAILABLE, "a verifier was cancelled")
+    else:
+        if not limit.expired():
+            return decision
+    return Deny(Reason.UNAVAILABLE, f"no decision within Policy(verify_within={policy.verify_within:g})")
 
 
 def _emit_denied(policy: Policy, deny: Deny, seconds: float, incident: str, kind: EventKind = EventKind.DENIED) -> None:
