@@ -122,7 +122,8 @@ class Follower:
     def _apply(self, place: Place, record: Record, entry: Entry) -> None:
         self._process.outbox.pop(record.id, None)
         is_known = bool(record.reply) and self._records.knows(record)
-        closed = self._records.apply(record, missed=self._records.now() - (elapsed() - self._process.seen_at) - CHECK)
+        cut_off = elapsed() - max(self._process.seen_at - CHECK, self._process.began_at)  # no connection is older
+        closed = self._records.apply(record, missed=self._records.now() - cut_off)
         place.hold(record, entry, self._records)
         if record.reply and not is_known and self._records.now() - record.at < ANSWERED:
             self._answers += self._commands.answer(record.reply, self._process.node, closed)

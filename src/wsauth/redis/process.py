@@ -55,6 +55,7 @@ class Process:
         self.node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.outbox: dict[str, tuple[float, Record]] = {}
         self.seen_at = -math.inf
+        self.began_at = elapsed()
         self.forged = 0
         self.has_asked_of_eviction = False
         self._lines: list[ThreadLine] = []
