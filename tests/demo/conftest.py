@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-START = 60  # seconds until a demo must have printed its address
+START = 300  # seconds until a demo must have printed its address
 
 
 def start(name: str, directory: Path) -> Demo:
