@@ -26,7 +26,13 @@ def options(directory: str, *more_apps: str, **changes: Any) -> dict[str, Any]:
         "SECRET_KEY": SECRET_KEY,
         "ALLOWED_HOSTS": ["testserver", ".example.com"],
         "INSTALLED_APPS": [*APPS, *more_apps],
-        "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(Path(directory) / "db.sqlite3")}},
+        "DATABASES": {
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(Path(directory) / "db.sqlite3"),
+                "OPTIONS": {"init_command": "PRAGMA synchronous = OFF"},  # it need not survive the machine
+            }
+        },
         "CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         "SESSION_FILE_PATH": directory,
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
