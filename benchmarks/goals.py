@@ -139,4 +139,14 @@ GOALS: tuple[Goal, ...] = (
     Goal("11a", "`import wsauth`", "import", "seconds", "import wsauth", None, 10, "ms"),
     Goal("11b", "every public name of wsauth", "import", "seconds", "from wsauth import *", None, 10, "ms"),
     Goal("11c", "frameworks that every public name loads", "import", "frameworks", "from wsauth import *", None, 0),
+    *(
+        Goal(f"12{letter}", f"100,000 revocations: {what}", "records", metric, plan.WSAUTH, None, bound, unit)
+        for letter, what, metric, bound, unit in (
+            ("a", "bytes of each in a process", "bytes", 250, "B"),
+            ("b", "CPU to take them in", "cpu", 2, "s"),
+            ("c", "the longest turn of the loop meanwhile", "turn", 20, "ms"),
+            ("d", "a token that outlives all before", "outlast", 5, "ms"),
+            ("e", "a call when all have lapsed at once", "lapse", 5, "ms"),
+        )
+    ),
 )  # fmt: skip

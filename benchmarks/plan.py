@@ -206,6 +206,15 @@ LOOPBACK_CELLS = [
     for suffix, max_age, subjects in (("", 60, ((CHANNELS, "none"), *SESSIONS)), ("-new", 0, SESSIONS))
 ]
 
+RECORD_CELLS: list[Cell] = [
+    Fresh(
+        "records",
+        "100,000 revocations in one process",
+        (Subject(WSAUTH, Configuration("none"), "records", {"count": 100_000}),),
+        rounds=3,
+    )
+]
+
 IMPORT_CELLS = [
     Imports(
         "import",
@@ -223,6 +232,7 @@ CELLS: list[Cell] = [
     *MEMORY_CELLS,
     *REVOKE_CELLS,
     *GROWTH_CELLS,
+    *RECORD_CELLS,
     *IMPORT_CELLS,
 ]
 _QUICK = (

@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import Any
 
-from benchmarks import measure
+from benchmarks import measure, records
 from benchmarks.configuration import Configuration, set_up
 from benchmarks.driver import Driver
 from benchmarks.people import fill_database, presented
@@ -43,8 +43,8 @@ class Bench:
                 return {**await measure.traces(self.configuration.guard, **arguments)}
             case "memory":
                 return {**await measure.memory(self.driver, **arguments)}
-            case "revoke_records":
-                return {**await measure.revoke_records(**arguments)}
+            case "revoke_records" | "records":
+                return {**await (measure.revoke_records if what != "records" else records.all_of)(**arguments)}
             case "revoke_one" | "revoke_all" | "group_send":
                 return {**await getattr(measure, what)(self.application, **arguments)}
             case "allocations":

@@ -17,7 +17,10 @@ ABOUT = {
     "machine": "a machine",
     "versions": {"wsauth": "1"},
 }
-METRICS = ("cpu", "postgres", "total", "seconds", "rate", "traced", "frameworks", "reached")
+METRICS = (
+    *("cpu", "postgres", "total", "seconds", "rate", "traced", "frameworks", "reached"),
+    *("bytes", "turn", "outlast", "lapse"),
+)
 
 
 def results(ours: float, theirs: float) -> Results:

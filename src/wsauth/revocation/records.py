@@ -187,7 +187,7 @@ class Records:
         with self._lock:
             return self._is_known(record.id, self._live_at(home_of(record.match)))
 
-    def forget(self, most: int = 10 * SLICE) -> None:
+    def forget(self, most: int = 5 * SLICE) -> None:
         """Forget what has lapsed, so many at most: however many lapse together, nobody waits for all of them."""
         with self._lock:
             self._forget_some(most)
@@ -202,7 +202,7 @@ class Records:
             if (one := _named(record.id, there)) is None:
                 return None
             new = packed.placed(one, place)
-            self._keep(home, tuple(new if each is one else each for each in there))
+            self._by_home[home] = new if len(there) == 1 else tuple(new if each is one else each for each in there)
         return home
 
     def held(self, record: Record) -> bytes | None:
