@@ -5,8 +5,11 @@ import logging
 import pytest
 from fakes import knocked, knocking, named, websocket_scope
 
-from wsauth import InvalidCredentials, Origins, Policy
-from wsauth.asgi.log import one_line, shown
+from wsauth import InvalidCredentials, Origins, Policy, Reason
+from wsauth.asgi.log import LINES, WINDOW, Lines, one_line, shown
+from wsauth.core.decision import Deny
+from wsauth.core.handshake import Handshake
+from wsauth.testing import FakeClock
 
 NASTY = "\r\n\x1b[31m\u2028FAKE LINE"
 
@@ -81,3 +84,27 @@ async def test_an_ordinary_refusal_is_information(caplog):
     assert record.levelno == logging.INFO
     for text in ("path='/chat'", "client='203.0.113.7'", "scheme=key", "signed by a stranger", "invalid credentials"):
         assert text in record.getMessage()
+
+
+async def test_a_foreign_origin_writes_a_bounded_line(caplog):
+    """Whatever is escaped in it, and the Origin once."""
+    scope = websocket_scope(path="/" + "\x00" * 9000, headers=[(b"origin", b"\xff" * 9000), (b"host", b"\xff" * 9000)])
+    await knocked(Policy([named()]), scope)
+    [record] = caplog.records
+    assert len(record.getMessage()) < 1200
+
+
+def test_refusals_are_logged_some_in_a_while_with_a_count_of_the_rest(caplog):
+    """The first ones teach; strangers cannot fill a disk. One reason does not hide another."""
+    clock = FakeClock()
+    lines = Lines(clock)
+    handshake = Handshake("/")
+    for _ in range(LINES + 30):
+        lines.refused(Deny(Reason.FOREIGN_ORIGIN), handshake, "abc")
+    assert len(caplog.records) == LINES
+    lines.refused(Deny(Reason.INVALID), handshake, "abc")
+    assert len(caplog.records) == LINES + 1
+    clock.advance(WINDOW)
+    lines.refused(Deny(Reason.FOREIGN_ORIGIN), handshake, "abc")
+    assert "30 more refusals (origin not allowed)" in caplog.messages[-2]
+    assert len(caplog.records) == LINES + 3

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wsauth.core.decision import Deny
     from wsauth.core.handshake import Handshake
 
 logger = logging.getLogger("wsauth")
+
+LINES = 20  # of one reason
+WINDOW = 10.0  # seconds
 
 
 def incident() -> str:
@@ -21,40 +27,65 @@ def incident() -> str:
 
 
 def shown(value: str | bytes) -> str:
-    """Return text of a client for a log line: one line, ASCII, at most 200 characters."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else value
-    return ascii(text[:200])
+    """Return text of a client for a log line: one line, ASCII, about 200 characters at most."""
+    text = value[:200].decode("latin-1") if isinstance(value, bytes) else value
+    return _cut(ascii(text[:200]), 202)
 
 
 def one_line(text: str) -> str:
     """Return text that may quote a client, such as a verifier's explanation, without what could forge a line."""
-    return ascii(text[:500])[1:-1]
+    return _cut(ascii(text[:500])[1:-1], 500)
 
 
-def refused(deny: Deny, handshake: Handshake, incident_id: str, verb: str = "refused") -> None:
-    """Log a refusal under its incident id, with the explanation that the client does not get."""
-    origin_needed = deny.reason is Reason.FOREIGN_ORIGIN
-    # What is only reported must be seen: most set-ups hide INFO, and silence would read as "nothing would be refused".
-    is_loud = origin_needed or deny.reason is Reason.UNAVAILABLE or verb != "refused"
-    level = logging.WARNING if is_loud else logging.INFO
-    logger.log(
-        level,
-        "%s [%s] %s: path=%s client=%s scheme=%s %s",
-        verb,
-        incident_id,
-        deny.reason.text,
-        shown(handshake.path),
-        shown(handshake.client),
-        deny.scheme or "-",
-        _origin_advice(handshake) if origin_needed else one_line(deny.detail),
-    )
+def _cut(escaped: str, most: int) -> str:
+    return escaped if len(escaped) <= most else escaped[: most - 3] + "..."
+
+
+class Lines:
+    """The lines about refusals of one application. Strangers cause them, so of each reason there are some in a while."""
+
+    __slots__ = ("_clock", "_windows")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: dict[Reason, tuple[float, int]] = {}  # when it ends, and how many there were
+
+    def refused(self, deny: Deny, handshake: Handshake, incident_id: str, verb: str = "refused") -> None:
+        """Log a refusal under its incident id, with the explanation that the client does not get."""
+        origin_needed = deny.reason is Reason.FOREIGN_ORIGIN
+        # What is only reported must be seen: most set-ups hide INFO, and silence would read as "nothing would be refused".
+        is_loud = origin_needed or deny.reason is Reason.UNAVAILABLE or verb != "refused"
+        level = logging.WARNING if is_loud else logging.INFO
+        if not logger.isEnabledFor(level) or not self._admits(deny.reason, level):
+            return
+        logger.log(
+            level,
+            "%s [%s] %s: path=%s client=%s scheme=%s %s",
+            verb,
+            incident_id,
+            deny.reason.text,
+            shown(handshake.path),
+            shown(handshake.client),
+            deny.scheme or "-",
+            _origin_advice(handshake) if origin_needed else one_line(deny.detail),
+        )
+
+    def _admits(self, reason: Reason, level: int) -> bool:
+        ends, count = self._windows.get(reason, (0.0, 0))
+        now = self._clock()
+        if now >= ends:
+            if count > LINES:
+                logger.log(level, "%d more refusals (%s) are not in this log", count - LINES, reason.text)
+            ends, count = now + WINDOW, 0
+        self._windows[reason] = ends, count + 1
+        return count < LINES
 
 
 def _origin_advice(handshake: Handshake) -> str:
     origin = b", ".join(handshake.header(b"origin"))
     host = b", ".join(handshake.header(b"host"))
     return (
-        f"Origin {shown(origin)} is not allowed for Host {shown(host)}. If the page is yours, name it:"
+        f"the Origin is not allowed for Host {shown(host)}. If the page is yours, name it:"
         f" Policy(origins=Origins({shown(origin)})). If a proxy stands between, let it pass on the Host header"
         " that the browser sent (and X-Forwarded-Proto)."
     )

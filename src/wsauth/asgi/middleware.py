@@ -66,6 +66,7 @@ class WebSocketAuthMiddleware:
         self.policy = policy
         check_clock("WebSocketAuthMiddleware", clock)
         self._clock = clock
+        self._lines = log.Lines()
         self._callback = Callback.of(policy) if isinstance(policy, Policy) else None
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
         self._path_routing = getattr(app, "_path_routing", False)  # Channels' URLRouter asks whether a route goes on
@@ -146,7 +147,7 @@ class WebSocketAuthMiddleware:
         seconds = time.perf_counter() - began
         if isinstance(decision, Deny):
             incident = log.incident()
-            log.refused(decision, handshake, incident)
+            self._lines.refused(decision, handshake, incident)
             _emit_denied(policy, decision, seconds, incident)
             await connection.refuse(connection.delivery.refusal(decision.reason, incident, decision.retry_after))
             return False
@@ -246,7 +247,7 @@ class WebSocketAuthMiddleware:
         if decision.reason is Reason.MISSING and policy.first_message is not None:
             decision = Deny(Reason.MISSING, "unless the first message brings credentials")
         incident = log.incident()
-        log.refused(decision, handshake, incident, verb="report only: would refuse")
+        self._lines.refused(decision, handshake, incident, verb="report only: would refuse")
         _emit_denied(policy, decision, time.perf_counter() - began, incident, EventKind.WOULD_DENY)
 
 

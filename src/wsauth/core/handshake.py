@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _TLS = ("https", "wss")
+MAX_OFFERS = 100  # subprotocols: splitting and comparing takes time
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,13 @@ class Handshake:
 def offered_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the offered subprotocols, from the raw lines: granian hands on the whole list as one string.
 
-    Test clients send no header, and give the server's list only.
+    Of a line with more than `MAX_OFFERS` the rest stays in one piece, which is no name. Test clients send no header, and
+    give the server's list only.
     """
     lines = [bytes(value).decode("latin-1") for name, value in scope.get("headers", ()) if _is_offer(name)]
-    return tuple([name.strip(" \t") for line in lines or scope.get("subprotocols") or () for name in line.split(",")])
+    return tuple(
+        [name.strip(" \t") for line in lines or scope.get("subprotocols") or () for name in line.split(",", MAX_OFFERS)]
+    )
 
 
 def distinct_subprotocols(scope: Mapping[str, Any]) -> tuple[str, ...]:

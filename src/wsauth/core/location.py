@@ -12,6 +12,7 @@ from wsauth.core.reasons import Reason
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+MAX_PARTS = 1000  # of a query: what is longer costs time, and is nobody's
 MAX_SECRET = 8192  # bytes; a JWT of that size does not fit the request head that most servers accept
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from wsauth.core.ambient import is_ambient_header
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.handshake import Handshake, is_token, offered_subprotocols
-from wsauth.core.location import MAX_SECRET, Location, credentials, is_visible, malformed, presents
+from wsauth.core.location import MAX_PARTS, MAX_SECRET, Location, credentials, is_visible, malformed, presents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -58,11 +58,15 @@ class Query:
         object.__setattr__(self, "_bare", self.name.encode("ascii"))
 
     def read(self, handshake: Handshake) -> Credentials | None:
+        if handshake.query_string.count(b"&") >= MAX_PARTS:
+            raise malformed(f"the query has more than {MAX_PARTS} parameters")
         values = [part.partition(b"=")[2] for part in handshake.query_string.split(b"&") if self._owns(part)]
         if not values:
             return None
         if len(values) > 1:
             raise malformed(f"query parameter {self.name!r} is given {len(values)} times")
+        if len(values[0]) > 3 * MAX_SECRET:  # percent-encoded; decoding it would take long
+            raise malformed(f"query parameter {self.name!r} is longer than {MAX_SECRET} bytes")
         if b"%" in values[0] and b"%" in _PERCENT.sub(b"", values[0]):
             raise malformed(f"query parameter {self.name!r} is not percent-encoded correctly")
         return credentials(_unquote(values[0]), f"query parameter {self.name!r}")
@@ -70,6 +74,9 @@ class Query:
     def strip(self, scope: MutableMapping[str, Any]) -> None:
         query = bytes(scope.get("query_string", b""))
         if not query:
+            return
+        if query.count(b"&") >= MAX_PARTS:  # is refused: nothing of it is worth the search
+            scope["query_string"] = b""
             return
         parts = query.split(b"&")
         kept = [part for part in parts if not self._owns(part)]
@@ -233,7 +240,9 @@ def read_cookie(handshake: Handshake, name: str) -> Credentials | None:
     values = {
         value.strip(" \t")
         for line in handshake.header(b"cookie")
-        for key, separator, value in (part.partition("=") for part in line.decode("latin-1").split(";"))
+        for part in line.decode("latin-1").split(";")
+        if name in part  # first: of a long line nothing else is worth a call
+        for key, separator, value in (part.partition("="),)
         if separator and key.strip(" \t") == name
     }
     if len(values) > 1:
