@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import threading
 import time
@@ -47,7 +48,7 @@ async def dropped(line: Line | ThreadLine) -> None:
 
 async def revoke_over(server: TLSServer, distance: float, make) -> None:
     """Two processes that read, and one that does not, at that distance: all is recorded, enforced and answered."""
-    namespace = f"far{distance:g}".replace(".", "-")
+    namespace = f"far-{secrets.token_hex(4)}"  # the server has those of other tests, too
     async with far(server.tls_port, distance) as proxy:
         url = server.tls_url(proxy.port, database=3)
         here, there, idle = (make(*people, url=url, namespace=namespace) for people in (PEOPLE[:2], PEOPLE, ()))
