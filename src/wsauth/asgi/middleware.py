@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wsauth.asgi import log
+from wsauth.asgi.buffers import unbounded
 from wsauth.asgi.callback import Callback
 from wsauth.asgi.connection import Connection
 from wsauth.asgi.first_message import ask
@@ -71,6 +72,7 @@ class WebSocketAuthMiddleware:
         self._pending = Pending.of(policy.policy if isinstance(policy, ReportOnly) else policy)
         self._path_routing = getattr(app, "_path_routing", False)  # Channels' URLRouter asks whether a route goes on
         self._has_warned = False
+        _warn_of_buffers(policy.policy if isinstance(policy, ReportOnly) else policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Error reporters print the locals of every frame that an exception passes: while the application runs, none of
@@ -275,6 +277,19 @@ async def _in_time(decide: Decide, policy: Policy, when: float) -> Decision:
 def _emit_denied(policy: Policy, deny: Deny, seconds: float, incident: str, kind: EventKind = EventKind.DENIED) -> None:
     if policy.events:
         emit(policy.events, Event(kind, deny.reason, deny.scheme, seconds=seconds, incident=incident))
+
+
+def _warn_of_buffers(policy: Policy) -> None:
+    if policy.first_message is not None and (line := unbounded()) is not None and line not in _warned:
+        _warned.add(line)
+        log.logger.warning(
+            "FirstMessage: clients whom nobody knows can each make this server hold some 16 MiB; write `%s`, with the size"
+            " of your longest message (docs/servers.md, Memory before authentication)",
+            line,
+        )
+
+
+_warned: set[str] = set()
 
 
 def _unknown(kind: object) -> ValueError:
