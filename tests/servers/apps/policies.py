@@ -56,7 +56,7 @@ def _policy(deadline: float = 0.0) -> Policy:
     ]
     if deadline:
         schemes.append(SecurityScheme("first", FirstMessage(deadline=deadline), verify))
-    return Policy(schemes, allow=may_connect, subprotocols=["chat"])
+    return Policy(schemes, allow=may_connect, subprotocols=["chat"], max_pending=1000)
 
 
 # by the first segment of the path
