@@ -24,7 +24,7 @@ from wsauth.asgi.refusal import Delivery, Refusal
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
 from wsauth.asgi.types import passes_for_async
-from wsauth.asgi.wire import Phase, read_on
+from wsauth.asgi.wire import Phase, put_back, read_on
 from wsauth.core.errors import ConnectionEnded
 from wsauth.core.events import Event, EventKind, emit, subject_hash
 from wsauth.core.locations import Subprotocol
@@ -231,8 +231,8 @@ class Connection:
             await self._wire.see_off(self._receive, self._ended.refusal.code)
 
     def keep_open(self) -> None:
-        """Let messages pass from the accept to the deadline or the end. One number: it is looked at for each message."""
-        self._open_until = self.lease.deadline if self._ended is None and self.answer is None else CLOSED
+        """Let messages pass from the accept on, as long as the lease does. One number: it is looked at for each message."""
+        self._open_until = self.lease.passes_until if self._ended is None and self.answer is None else CLOSED
 
     def _begin_close(self, refusal: Refusal) -> asyncio.Task[None]:
         """In a task of its own: a handler that is cancelled half-way must not leave half a refusal."""
@@ -333,6 +333,8 @@ class Connection:
         before = task.cancelling()
         try:
             message = await self._receive()
+            if self._clock() >= self._open_until:
+                await self._keep_back(message)
         except asyncio.CancelledError:
             if self._ended is None or self._woken is not task or task.cancelling() > before + 1:
                 raise
@@ -342,15 +344,22 @@ class Connection:
             if self._woken is task:
                 self._woken = None
                 task.uncancel()
-        if message["type"] == "websocket.disconnect":
-            if self._ended is None:
-                self._closed()
-                return message
-            self._was_waiting = True  # and there is nothing more to read
-        elif self._clock() < self._open_until:
-            return message
-        ended = await self._look()
-        return message if ended is None else await ended.receive()
+        has_left = message["type"] == "websocket.disconnect"
+        if self._ended is not None:
+            self._was_waiting |= has_left  # and there is nothing more to read
+            return await self._ended.receive()
+        if has_left:
+            self._closed()
+        return message
+
+    async def _keep_back(self, message: Message) -> None:
+        """Keep a message until it may be delivered; for later, where the application gives up waiting meanwhile."""
+        reader, self._reader = self._reader, None
+        try:
+            _ = message["type"] == "websocket.disconnect" or await self._look(reader)
+        except asyncio.CancelledError:
+            self._receive = put_back(message, self._receive) if self._ended is None else self._receive
+            raise
 
     @passes_for_async
     def send(self, message: Message) -> Awaitable[None]:
@@ -371,13 +380,13 @@ class Connection:
                 self._closed()
             await self._send(message)
 
-    async def _look(self) -> Ended | None:
-        """Look at the clock too: where an application starves the event loop, no timer fires."""
-        while self._ended is None and self._clock() >= self.lease.deadline:
-            held = self.lease.pass_deadline()
-            if held is None:
-                break
+    async def _look(self, reader: asyncio.Task[object] | None = None) -> Ended | None:
+        """Look at the clock too: where an application starves the event loop, no timer fires. The end wakes `reader`."""
+        while self._ended is None and (held := self.lease.hold()) is not None:
+            self._reader = reader or self._reader
             await asyncio.wait({held})
+            self._reader = None if reader else self._reader
+        self.keep_open()
         return self._ended
 
     async def _send_answer(self, answer: Answer, message: Message) -> None:

@@ -183,6 +183,10 @@ class Lease:
         self._limit = self.deadline = -NEVER
         self.connection.keep_open()
 
+    def reconsider(self) -> None:
+        """Have the next message wait for the logs, where they have been silent for too long."""
+        self.connection.keep_open()
+
     def end_in(self, seconds: float, reason: Reason) -> None:
         """Close the connection in `seconds`, with a warning where its policy has one, unless it ends earlier."""
         self._soon(self.limit, seconds, reason)
@@ -202,6 +206,19 @@ class Lease:
             check.look(self, within, after)
 
     # Until when
+
+    @property
+    def passes_until(self) -> float:
+        """Until when (in the loop's time) messages pass without a look at the deadline and the logs."""
+        seconds = min((registry.sight.passage.seconds(self) for registry in self._registries), default=NEVER)
+        return min(self.deadline, self.loop.time() + seconds)
+
+    def hold(self) -> asyncio.Future[None] | None:
+        """What messages wait for: at the deadline for the store, and for a log that was silent for too long."""
+        if self.loop.time() >= self.deadline:
+            return self.pass_deadline()
+        passages = [registry.sight.passage for registry in self._registries]
+        return next((passage.wait() for passage in passages if not passage.seconds(self)), None)
 
     def limit(self, seconds: float, reason: Reason = Reason.EXPIRED) -> None:
         """End in `seconds` at the latest. Of several limits the earliest holds."""

@@ -98,3 +98,13 @@ async def read_on(receive: Receive, seconds: float, echo: int | None = None) -> 
                 message = await receive()
                 if message["type"] == "websocket.disconnect" and (turned.done() or message.get("code") != echo):
                     return
+
+
+def put_back(message: Message, receive: Receive) -> Receive:
+    """Return what receives this message, and then as before."""
+    kept = [message]
+
+    async def receive_again() -> Message:
+        return kept.pop() if kept else await receive()
+
+    return receive_again

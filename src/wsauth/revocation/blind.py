@@ -15,17 +15,18 @@ from weakref import WeakSet
 from wsauth.core.events import Event, EventKind, EventSink, emit
 from wsauth.core.reasons import Reason
 from wsauth.revocation.clock import Clock
+from wsauth.revocation.elapsed import elapsed
 from wsauth.revocation.ending import end_all
+from wsauth.revocation.passage import PATIENCE, Passage
 from wsauth.revocation.pulse import Pulse
 
 if TYPE_CHECKING:
     from wsauth.revocation.log import RevocationLog
-    from wsauth.revocation.registry import Registry
+    from wsauth.revocation.registry import Live, Registry
 
 logger = logging.getLogger("wsauth")
 
 STALE = 5.0  # seconds of silence after which a process no longer claims to know every record
-PATIENCE = 2.0  # seconds that a handshake waits for the log, once it has fallen silent
 RECHECK = 10.0  # seconds between two looks at a stateful connection while the log is out of reach
 TICK = 1.0  # seconds between two looks at the log itself
 JITTER = 10.0  # seconds over which connections are closed or looked at, once the limit has passed
@@ -43,13 +44,19 @@ class Blind(Enum):
 
 
 class Sight:
-    """Whether this process sees the log of a policy, and what follows where it does not."""
+    """Whether this process sees the log of a policy, and what follows where it does not.
+
+    `passage` is how long messages pass meanwhile.
+    """
 
     def __init__(self, log: RevocationLog, registry: Registry, blind: Blind, limit: float) -> None:
         self._log = log
         self._registry = registry
         self._blind = blind
         self._limit = limit
+        self.passage = Passage(log, limit, self._keeps)
+        self._ticked_at = math.inf
+        self._asleep = math.inf  # seconds that the machine has slept, as far as that was noticed
         self._is_stale = False
         self._has_acted = False
         self._vain: float | None = None  # the silence at the end of a wait that was in vain
@@ -84,8 +91,15 @@ class Sight:
         """
         if self.is_clear:
             return True
-        asks = stateful and self._blind is Blind.ASK_THE_STORE and self._log.silence < math.inf
-        return waited and (self.trusts or asks)
+        return waited and (self.trusts or (stateful and self._asks_the_store and self._log.silence < math.inf))
+
+    @property
+    def _asks_the_store(self) -> bool:
+        return self._blind is Blind.ASK_THE_STORE
+
+    def _keeps(self, connection: Live) -> bool:
+        """Whether a connection is kept beyond the limit."""
+        return self.trusts or (self._asks_the_store and connection.stateful and connection.can_look_again)
 
     async def catch_up(self) -> None:
         """Wait for the log, unless somebody has waited in vain since it fell silent."""
@@ -104,7 +118,8 @@ class Sight:
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not in the task that reads the log: what hangs there must be seen from here."""
         try:
-            self.judge(self._log.silence)
+            if self._was_awake(loop):
+                self.judge(self._log.silence)
             self._judge_clock()
             self._pulse.beat(self._sinks.values())
         finally:
@@ -113,6 +128,19 @@ class Sight:
                 loop.call_later(TICK, self._watch, loop)
             else:
                 self._watching.discard(loop)
+
+    def _was_awake(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the watch has come in time. One that was suspended finds the log silent, and reads it before it acts."""
+        now = elapsed()
+        was_awake = now - self._ticked_at <= STALE
+        self._ticked_at = now if was_awake else math.inf
+        self.passage.tick()
+        # The loop's clock sleeps with the machine, and so does the leave that messages have.
+        slept, self._asleep = now - loop.time() - self._asleep, now - loop.time()
+        if slept > STALE:
+            for connection in self._registry:
+                connection.reconsider()
+        return was_awake
 
     def judge(self, silence: float) -> None:
         """Act on how long (seconds) the log has been silent.
@@ -141,10 +169,9 @@ class Sight:
     def _act(self) -> None:
         if self.trusts:
             return
-        asks = self._blind is Blind.ASK_THE_STORE
         closed = []
         for connection in self._registry:
-            if asks and connection.stateful and connection.can_look_again:
+            if self._keeps(connection):
                 connection.look_again(JITTER)
             else:
                 closed.append(connection)

@@ -45,6 +45,9 @@ class Live(Protocol):
     def stop(self, reason: Reason) -> None:
         """Deliver nothing from now on. An `end` follows."""
 
+    def reconsider(self) -> None:
+        """Have the next message wait for the log, where that has been silent for too long."""
+
     def end_in(self, seconds: float, reason: Reason) -> None:
         """Close in so many seconds, or earlier where that was said."""
 
