@@ -24,7 +24,7 @@ from wsauth.asgi.refusal import Delivery, Refusal
 from wsauth.asgi.running import Running, comes_of_the_end
 from wsauth.asgi.scope import refresh
 from wsauth.asgi.types import passes_for_async
-from wsauth.asgi.wire import Phase, put_back, read_on
+from wsauth.asgi.wire import Phase, keep_back, read_on
 from wsauth.core.errors import ConnectionEnded
 from wsauth.core.events import Event, EventKind, emit, subject_hash
 from wsauth.core.locations import Subprotocol
@@ -334,7 +334,7 @@ class Connection:
         try:
             message = await self._receive()
             if self._clock() >= self._open_until:
-                await self._keep_back(message)
+                await keep_back(self, message)
         except asyncio.CancelledError:
             if self._ended is None or self._woken is not task or task.cancelling() > before + 1:
                 raise
@@ -351,15 +351,6 @@ class Connection:
         if has_left:
             self._closed()
         return message
-
-    async def _keep_back(self, message: Message) -> None:
-        """Keep a message until it may be delivered; for later, where the application gives up waiting meanwhile."""
-        reader, self._reader = self._reader, None
-        try:
-            _ = message["type"] == "websocket.disconnect" or await self._look(reader)
-        except asyncio.CancelledError:
-            self._receive = put_back(message, self._receive) if self._ended is None else self._receive
-            raise
 
     @passes_for_async
     def send(self, message: Message) -> Awaitable[None]:

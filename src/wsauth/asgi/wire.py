@@ -12,6 +12,7 @@ from wsauth.asgi.refusal import bounded
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from wsauth.asgi.connection import Connection
     from wsauth.asgi.pending import Place
     from wsauth.asgi.refusal import Delivery, Refusal
     from wsauth.asgi.types import Message, Receive, Send
@@ -98,6 +99,19 @@ async def read_on(receive: Receive, seconds: float, echo: int | None = None) -> 
                 message = await receive()
                 if message["type"] == "websocket.disconnect" and (turned.done() or message.get("code") != echo):
                     return
+
+
+async def keep_back(connection: Connection, message: Message) -> None:
+    """Keep a message until it may be delivered; for later, where the application gives up waiting meanwhile."""
+    reader, connection._reader = connection._reader, None
+    if message["type"] == "websocket.disconnect":
+        return
+    try:
+        await connection._look(reader)
+    except asyncio.CancelledError:
+        if connection._ended is None:
+            connection._receive = put_back(message, connection._receive)
+        raise
 
 
 def put_back(message: Message, receive: Receive) -> Receive:
