@@ -1,8 +1,9 @@
-"""The storm: sockets that come and go on two nodes, revocations all along, while one thing after the other happens to Redis.
+"""The storm: sockets that come, talk and go on two nodes, revocations all along, while one thing after the other goes wrong.
 
-    python -m storm.driver <kind of log> <sockets> full|short
+    python -m storm.driver <kind of log> <sockets> <full|short|plain>
 
-It knows who was revoked, looks at the end at who is still there and who is let in, and prints what it found as JSON.
+It knows who was revoked, looks at the end at who is still there and who is let in, and prints what it found as JSON. The
+second node is far from Redis: over TLS, 200 ms away.
 """
 
 from __future__ import annotations
@@ -19,219 +20,182 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import websockets
-from redis_server import RedisServer
-from servers.process import Server
+from redis_server import RedisServer, free_port
 from servers.raw import handshake, request
 
 from storm import faults
 from storm.faults import Faults
-from storm.node import path_of
-from storm.people import Credential, People, Standing
-from storm.processes import Configuration, Publisher
+from storm.network import Certificate, far
+from storm.people import Credential, Key, People, Standing
+from storm.processes import Nodes, Publisher
 from storm.store import Store
-from wsauth.revocation.blind import Blind
+from storm.tally import Tally, by_kind
+from storm.visitors import PATH, Visitors
 
-PATH = path_of(Blind.ASK_THE_STORE)
+if TYPE_CHECKING:
+    from servers.process import Server
+
 KEYS = {"redis": "{wsauth:default}:log", "plain": "plain:log"}
-COMING = 150  # sockets a second, as long as there are too few
-LEAVING = 8  # sockets a second
+PASSWORD = "the password of the storm's Redis"
+DISTANCE = 0.2  # seconds of a round trip between the second node and Redis
 REVOKING = 30  # revocations a second
 RACING = 0.4  # of the revocations: a handshake by the same credential is under way
-BETWEEN = 3.0  # seconds between two faults
 SETTLE = 10.0  # seconds
 AT_ONCE = 24  # attempts to get in, at the end
+ELSEWHERE = 20  # revocations that only the true primary hears of, while ours is demoted
+BELIEVED = 7.0  # seconds after which a demoted primary is not believed any more, the checks' own time included
 
 
-@dataclass(eq=False)
-class Socket:
-    credential: Credential
-    name: str
-    left: bool = False
-    wire: websockets.ClientConnection | None = None
+@dataclass(frozen=True)
+class Plan:
+    """How long what lasts, in seconds."""
+
+    faults: tuple[faults.Fault, ...]
+    between: float
+    blind_limit: float
+    freeze: float
+
+
+PLANS = {
+    "full": Plan(faults.EVERY, 3.0, 60.0, 30.0),
+    "short": Plan(faults.SHORT, 1.5, 10.0, 8.0),
+    "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Accusation:
+    """A revocation: what is published, by which key, and whom it hits."""
+
+    whom: dict[str, Any]
+    key: Key
+    hit: list[Credential]
 
 
 class Storm:
-    """One run. `count` holds what happened, by name."""
+    """One run. What happens in it is in `tally`."""
 
-    def __init__(self, log: str, population: int, directory: Path, server: RedisServer) -> None:
+    def __init__(self, log: str, people: People, nodes: Nodes, visitors: Visitors, tally: Tally, plan: Plan) -> None:
         self.log = log
-        self.population = population
-        self.directory = directory
-        self.server = server
-        self.people = People(Store(directory / "store.db"))
-        self.nodes: list[Server] = []
-        self.count: Counter[str] = Counter()
-        self.mistakes: Counter[str] = Counter()
-        self.waited: list[float] = []
-        self.phase = "peace"
-        self._seen: list[int] = []  # how many sockets were open, each second
-        self.wrong: list[str] = []
-        self.lags: defaultdict[str, list[float]] = defaultdict(list)  # from the receipt to the close
-        self._sockets: set[Socket] = set()
-        self._under_way = 0
-        self._numbers = iter(range(10**9))
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._revoking: set[asyncio.Task[None]] = set()
+        self.people = people
+        self.nodes = nodes
+        self.visitors = visitors
+        self.tally = tally
+        self.plan = plan
+        self.let_in_elsewhere = 0
         self.publisher: Publisher
-
-    async def start_node(self) -> None:
-        self.count["nodes"] += 1
-        name = f"node-{self.count['nodes']}"
-        node = Server(Configuration(name, self.log, self.server.url, self.directory / "store.db"), self.directory)  # type: ignore[arg-type]
-        try:
-            await node.wait_until_ready()
-        except BaseException:
-            node.stop()
-            raise
-        self.nodes.append(node)
-
-    # Sockets
-
-    async def visit(self, credential: Credential) -> None:
-        """Connect, and stay until somebody closes."""
-        node = random.choice(self.nodes)
-        socket = Socket(credential, f"{next(self._numbers)}@{node.name}")
-        credential.tell(f"{socket.name} comes")
-        stood = credential.standing
-        began = time.perf_counter()
-        self._under_way += 1
-        try:
-            socket.wire = await websockets.connect(
-                f"ws://{node.host}{PATH}?{socket.name}",
-                additional_headers=credential.headers,
-                compression=None,
-                ping_interval=None,
-                proxy=None,
-                open_timeout=30.0,
-                close_timeout=2.0,
-            )
-        except websockets.InvalidStatus as refused:
-            self._refused(stood, credential, refused.response.status_code)
-            return
-        except (OSError, EOFError, websockets.WebSocketException) as error:
-            self.mistakes[f"failed with {type(error).__name__}"] += 1
-            return
-        finally:
-            self._under_way -= 1
-            self.waited.append(time.perf_counter() - began)
-        self._sockets.add(socket)
-        await socket.wire.wait_closed()
-        self._sockets.discard(socket)
-        if socket.left:
-            self.count["left"] += 1
-        elif credential.standing is Standing.GOOD:
-            self._mistake(credential, f"closed {socket.wire.close_code}", node.name)
-        else:
-            self.count[f"closed {socket.wire.close_code}"] += 1
-            if credential.standing is Standing.REVOKED:
-                self.lags[credential.revoked_in].append(time.monotonic() - credential.revoked_at)
-
-    def _refused(self, stood: Standing, credential: Credential, status: int) -> None:
-        if stood is Standing.GOOD and credential.standing is Standing.GOOD:
-            if status == 503 and not credential.stateful:
-                self.count["asked to come back later"] += 1
-            else:
-                self._mistake(credential, f"refused {status}", "")
-        else:
-            self.count[f"refused {status}"] += 1
-
-    def _mistake(self, credential: Credential, what: str, where: str) -> None:
-        self.mistakes[f"{what} {_kind(credential)}"] += 1
-        self.wrong.append(f"{credential} was {what} {where} at {time.time():.3f} in {self.phase}: {credential.story}")
-
-    async def come(self) -> None:
-        """Keep so many sockets open, and no more than so many coming at once."""
-        while True:
-            if len(self._sockets) + self._under_way < self.population and self._under_way < 200:
-                self._start(self.visit(self.people.some()))
-            is_filling = self.count["filled"] == 0
-            await asyncio.sleep(random.uniform(0, 2) / (COMING * (2 if is_filling else 1)))
-
-    async def leave(self) -> None:
-        while True:
-            await asyncio.sleep(random.uniform(0, 2) / LEAVING)
-            if self._sockets:
-                leaving = random.choice(list(self._sockets))
-                leaving.left = True
-                assert leaving.wire is not None
-                self._start(leaving.wire.close())
-
-    def _start(self, what: Any) -> None:
-        task = asyncio.ensure_future(what)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._seen: list[int] = []  # how many sockets were open, each second
+        self._turns = iter(range(10**9))
+        self._revoking: set[asyncio.Task[None]] = set()
+        self._unrecorded: defaultdict[str, list[Accusation]] = defaultdict(
+            list
+        )  # by the node that has it in its outbox
 
     # Revocations
 
     async def revoke_on_and_on(self) -> None:
         while True:
             await asyncio.sleep(random.uniform(0, 2) / REVOKING)
-            good = [socket.credential for socket in random.sample(list(self._sockets), k=min(8, len(self._sockets)))]
-            victim = next((one for one in good if one.standing is Standing.GOOD), None)
-            if victim is not None:
+            if (victim := self._victim()) is not None:
                 if random.random() < RACING:
-                    self._start(self.visit(victim))
+                    self.visitors.start(self.visitors.visit(victim))
                     await asyncio.sleep(random.uniform(0.0, 0.01))
-                task = asyncio.create_task(self._revoke(victim))
-                self._revoking.add(task)
-                task.add_done_callback(self._revoking.discard)
+                self._begin(Accusation(*self.people.accuse(victim)))
 
-    async def _revoke(self, victim: Credential) -> None:
-        """Revoke as a caller does: once more where it could not be recorded."""
-        whom, key, hit = self.people.accuse(victim)
+    def _victim(self) -> Credential | None:
+        open_now = self.visitors.sockets
+        good = [socket.credential for socket in random.sample(list(open_now), k=min(8, len(open_now)))]
+        return next((one for one in good if one.standing is Standing.GOOD), None)
+
+    def _begin(self, accusation: Accusation) -> None:
+        task = asyncio.create_task(self._revoke(accusation))
+        self._revoking.add(task)
+        task.add_done_callback(self._revoking.discard)
+
+    async def _revoke(self, accusation: Accusation) -> None:
+        """Revoke as a caller does: once more where it could not be recorded, or where nobody answered."""
         while True:
             name, channel = self._channel()
-            for one in hit:
-                one.tell(f"is about to be revoked by {key[0]} through {name}, during {self.phase}")
-            answer = await channel(whom)
-            for one in hit:
-                one.tell(f"{answer}, during {self.phase}")
+            _tell(
+                accusation, f"is about to be revoked by {accusation.key[0]} through {name}, during {self.tally.phase}"
+            )
+            answer = await channel(accusation.whom)
+            _tell(accusation, f"{answer}, during {self.tally.phase}")
             if "recorded" in answer:
                 break
-            self.count["raised"] += 1
+            self.tally.count["raised"] += 1
             await asyncio.sleep(0.5)
-        self.count["revokes"] += 1
-        self.count[f"by {key[0]}"] += 1
-        self.count["in the outbox"] += not answer["recorded"]
-        self.people.condemn(key, hit, self.phase)
+        self.tally.count["revokes"] += 1
+        self.tally.count[f"by {accusation.key[0]}"] += 1
+        if not answer["recorded"]:
+            self.tally.count["in the outbox"] += 1
+            self._unrecorded[name].append(accusation)
+        self.people.condemn(accusation.key, accusation.hit, self.tally.phase)
 
     def _channel(self) -> tuple[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
-        turn = next(self._numbers) % 3
+        turn = next(self._turns) % 3
         if turn == 2 and not self.publisher.is_busy:
-            self.count["through the third process"] += 1
+            self.tally.count["through the third process"] += 1
             return "the third process", self.publisher.revoke
-        node = self.nodes[turn % 2]
+        node = self.nodes.awake[turn % len(self.nodes.awake)]
 
         async def ask(whom: dict[str, Any]) -> Any:
-            return (await request(node.port, "POST", f"/control/revoke?whom={quote(json.dumps(whom))}")).json()
+            try:
+                target = f"/control/revoke?whom={quote(json.dumps(whom))}"
+                return (await request(node.port, "POST", target)).json()
+            except (OSError, EOFError) as error:
+                return {"lost": type(error).__name__}
 
-        self.count[f"through {node.name}"] += 1
+        self.tally.count[f"through {node.name}"] += 1
         return node.name, ask
+
+    # What the faults ask for
+
+    def kill(self, node: Server) -> None:
+        """Lose a node, and revoke anew what it said was not recorded: nobody else knows of it."""
+        self.nodes.kill(node)
+        for accusation in self._unrecorded.pop(node.name, ()):
+            self._begin(Accusation(*self.people.accuse_by(accusation.key, accusation.hit)))
+
+    async def revoke_elsewhere(self, url: str) -> None:
+        """Revoke through a process that has found the new primary; nobody is let in when the old one is not believed."""
+        elsewhere, hit = await Publisher.start(self.log, url), []
+        try:
+            for _ in range(ELSEWHERE):
+                if (victim := self._victim()) is not None:
+                    accusation = Accusation(*self.people.accuse(victim))
+                    assert await elsewhere.revoke(accusation.whom) == {"recorded": True}
+                    self.people.condemn(accusation.key, accusation.hit, self.tally.phase)
+                    hit += accusation.hit
+        finally:
+            await elsewhere.stop()
+        await asyncio.sleep(BELIEVED)
+        self.let_in_elsewhere = sum((await self._let_in(hit)).values())
 
     # The run
 
-    async def run(self, every: tuple[faults.Fault, ...]) -> dict[str, Any]:
-        trouble = Faults(self.server, KEYS[self.log], self.people.innocent)
-        await asyncio.gather(self.start_node(), self.start_node())
-        self.publisher = await Publisher.start(self.log, self.server.url)
-        coming = asyncio.create_task(self.come())
-        while len(self._sockets) < self.population * 0.97:
-            await asyncio.sleep(0.1)
-        self.count["filled"] = 1
-        peace = [asyncio.create_task(each) for each in (self.leave(), self.revoke_on_and_on(), self._count_sockets())]
-        for fault in every:
-            await asyncio.sleep(BETWEEN)
-            note(f"{self.log}: {fault.__name__}, {len(self._sockets)} open, {self.count['revokes']} revoked")
-            self.phase = fault.__name__
+    async def run(self, server: RedisServer) -> dict[str, Any]:
+        trouble = Faults(server, PASSWORD, KEYS[self.log], self, self.plan.freeze, self.plan.blind_limit)
+        await asyncio.gather(self.nodes.start(), self.nodes.start())
+        self.publisher = await Publisher.start(self.log, _url(server.port))
+        coming = asyncio.create_task(self.visitors.come())
+        await self.visitors.fill()
+        each = (self.visitors.leave(), self.visitors.talk(), self.revoke_on_and_on(), self._count_sockets())
+        peace = [asyncio.create_task(one) for one in each]
+        for fault in self.plan.faults:
+            await asyncio.sleep(self.plan.between)
+            note(
+                f"{self.log}: {fault.__name__}, {len(self.visitors.sockets)} open, {self.tally.count['revokes']} revoked"
+            )
+            self.tally.phase = fault.__name__
             await fault(trouble)
-            self.phase = f"peace after {self.phase}"
-        await asyncio.sleep(BETWEEN)
-        await self.start_node()
-        await asyncio.sleep(2 * BETWEEN)
+            self.tally.phase = f"after {fault.__name__}"
+        await asyncio.sleep(self.plan.between)
+        await self.nodes.start()
+        await asyncio.sleep(2 * self.plan.between)
         for task in (coming, *peace):
             task.cancel()
         await asyncio.gather(coming, *peace, return_exceptions=True)
@@ -241,76 +205,85 @@ class Storm:
         note(f"{self.log}: the storm is over, {len(self._revoking)} revocations are under way")
         if self._revoking:
             await asyncio.wait(self._revoking, timeout=3 * SETTLE)
-        deadline = time.monotonic() + SETTLE
-        while time.monotonic() < deadline and (self._still_open() or self._under_way or self._leaving()):
+        visitors, deadline = self.visitors, time.monotonic() + SETTLE
+        while time.monotonic() < deadline and (visitors.still_open() or visitors.under_way or visitors.leaving):
             await asyncio.sleep(0.1)
-        states = [await node.ask("state") for node in self.nodes]
-        open_here = {socket.name for socket in self._sockets}
+        states = [await node.ask("state") for node in self.nodes.running]
+        open_here = {socket.name for socket in visitors.sockets}
         open_there = {name for state in states for name in state["open"]}
-        bad = {socket.name for socket in self._still_open()}
-        self.wrong += [f"{one.name} is open: {one.credential} {one.credential.story}" for one in self._still_open()]
-        note(f"{self.log}: {len(self.people.revoked())} revoked credentials try to get in")
+        still_open = visitors.still_open()
+        self.tally.wrong += [f"{one.name} is open: {one.credential} {one.credential.story}" for one in still_open]
+        revoked = self.people.revoked()
+        note(f"{self.log}: {len(revoked)} revoked credentials try to get in")
         return {
             "log": self.log,
-            "revokes": self.count["revokes"],
-            "revoked credentials": len(self.people.revoked()),
+            "revokes": self.tally.count["revokes"],
+            "revoked credentials": by_kind(revoked),
             "not settled": len(self._revoking),
-            "still open": len(bad),
-            "still open at the nodes": len(bad & open_there),
+            "still open": by_kind(one.credential for one in still_open),
+            "still open at the nodes": len({one.name for one in still_open} & open_there),
             "known to one side only": len(open_here ^ open_there),
-            "let in": await self._let_in(),
-            "mistakes": dict(self.mistakes),
+            "let in": dict(await self._let_in(revoked)),
+            "let in by a demoted primary's word": self.let_in_elsewhere,
+            "mistakes": dict(self.tally.mistakes),
             "open on average": sum(self._seen) // len(self._seen),
-            "handshakes": len(self.waited),
-            "longest handshake": round(max(self.waited), 3),
-            "p99 handshake": round(sorted(self.waited)[len(self.waited) * 99 // 100], 3),
             "stalled": [round(state["stalled"], 3) for state in states],
-            "counts": dict(sorted(self.count.items())),
-            "slowest close": round(max(max(lags) for phase, lags in self.lags.items() if phase != "frozen"), 2),
-            "slowest close by phase": {phase: round(max(lags), 2) for phase, lags in self.lags.items()},
-            "wrong": self.wrong[:20],
+            **self._figures(),
+        }
+
+    def _figures(self) -> dict[str, Any]:
+        tally, waited = self.tally, sorted(self.tally.waited)
+        came = sum(tally.came.values())
+        return {
+            "messages": tally.count["messages"],
+            "handshakes": len(waited),
+            "longest handshake": round(waited[-1], 3),
+            "p99 handshake": round(waited[len(waited) * 99 // 100], 3),
+            "good tokens put off": f"{sum(tally.put_off.values())} of {came}",
+            "good tokens put off by phase": tally.share_put_off(),
+            "slowest close by phase": {phase: round(max(lags), 2) for phase, lags in tally.lags.items()},
+            "last delivery by phase": {phase: round(late, 2) for phase, late in tally.deliveries.items()},
+            "counts": dict(sorted(tally.count.items())),
+            "wrong": tally.wrong[:20],
         }
 
     async def _count_sockets(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self._seen.append(len(self._sockets))
+            self._seen.append(len(self.visitors.sockets))
 
-    def _leaving(self) -> bool:
-        return any(socket.left for socket in self._sockets)
-
-    def _still_open(self) -> list[Socket]:
-        return [one for one in self._sockets if one.credential.standing is Standing.REVOKED]
-
-    async def _let_in(self) -> dict[str, int]:
-        """How many revoked credentials each node admits."""
+    async def _let_in(self, revoked: list[Credential]) -> Counter[str]:
+        """How many revoked credentials each node admits, by node and kind."""
         turns = asyncio.Semaphore(AT_ONCE)
-        admitted = Counter({node.name: 0 for node in self.nodes})
-        ended = self.people.revoked()
+        kinds = {True: "session", False: "token"}
+        admitted = Counter({f"{node.name} {kind}": 0 for node in self.nodes.running for kind in kinds.values()})
 
         async def attempt(node: Server, credential: Credential) -> None:
             async with turns, handshake(node.port, f"{PATH}?attempt", list(credential.headers.items())) as wire:
                 if wire.response.status == 101:
-                    admitted[node.name] += 1
-                    self.wrong.append(f"{credential} was let in at {node.name}: {credential.story}")
+                    admitted[f"{node.name} {kinds[credential.stateful]}"] += 1
+                    self.tally.wrong.append(f"{credential} was let in at {node.name}: {credential.story}")
 
-        await asyncio.gather(*(attempt(node, credential) for credential in ended for node in self.nodes))
-        return dict(admitted)
+        await asyncio.gather(*(attempt(node, credential) for credential in revoked for node in self.nodes.awake))
+        return admitted
 
     async def stop(self) -> None:
-        for task in list(self._tasks | self._revoking):
+        for task in list(self._revoking):
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._revoking, return_exceptions=True)
+        await asyncio.gather(*self._revoking, return_exceptions=True)
+        await self.visitors.stop()
         if hasattr(self, "publisher"):
             await self.publisher.stop()
-        for node in self.nodes:
-            node.process.terminate()
-        for node in self.nodes:
-            await asyncio.to_thread(node.stop)
+        await self.nodes.stop()
 
 
-def _kind(credential: Credential) -> str:
-    return "session" if credential.stateful else "token"
+def _tell(accusation: Accusation, what: str) -> None:
+    for one in accusation.hit:
+        one.tell(what)
+
+
+def _url(port: int, scheme: str = "redis", options: str = "") -> str:
+    return f"{scheme}://:{quote(PASSWORD)}@127.0.0.1:{port}/0{options}"
 
 
 _BEGAN = time.monotonic()
@@ -322,17 +295,23 @@ def note(text: str) -> None:
 
 async def main() -> None:
     log, population, which = sys.argv[1:]
+    plan = PLANS[which]
     myself = asyncio.current_task()
     assert myself is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, myself.cancel)  # stop what was started
-    every = {"full": faults.EVERY, "short": faults.SHORT}[which]
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsauth-storm-")))
-        server = stack.enter_context(RedisServer())
-        storm = Storm(log, int(population), directory, server)
+        certificate, over_tls = Certificate.make(directory), free_port()
+        login = ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
+        server = stack.enter_context(RedisServer(*login, *certificate.options(over_tls)))
+        distant = stack.enter_context(far(over_tls, DISTANCE))
+        urls = [_url(server.port), _url(distant, "rediss", f"?ssl_ca_certs={quote(str(certificate.certificate))}")]
+        tally, people = Tally(), People(Store(directory / "store.db"))
+        nodes = Nodes(log, directory, urls, plan.blind_limit)
+        storm = Storm(log, people, nodes, Visitors(people, nodes, int(population), tally), tally, plan)
         stack.push_async_callback(storm.stop)
-        figures = await storm.run(every)
-        for node in storm.nodes:
+        figures = await storm.run(server)
+        for node in nodes.running:
             with suppress(OSError):
                 note(f"{node.name} printed:\n{node.printed[:6000]}")
     print(json.dumps(figures))  # noqa: T201 - a program's result

@@ -1,4 +1,4 @@
-"""What happens to Redis in the storm. Each fault is over when its function returns; what it did is for the log to find."""
+"""What goes wrong in the storm. Each fault is over when its function returns; what it did is for the log to find."""
 
 from __future__ import annotations
 
@@ -7,30 +7,50 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 import redis.asyncio
+from redis_server import RedisServer, free_port
 
+from storm.people import People
+from storm.processes import Nodes
 from storm.store import SECRET
 from wsauth.redis.signing import Keyring
 from wsauth.revocation.record import Record, Verb
 
 if TYPE_CHECKING:
-    from redis_server import RedisServer
+    from servers.process import Server
 
-FREEZE = 30.0  # seconds
 TAIL = 2.0  # seconds that a failover loses
 AHEAD = 3600.0  # seconds by which the clock of the lost primary was ahead
+OVERSLEPT = 3.0  # seconds that a node is suspended for beyond the blind limit
 _KEYRING = Keyring([SECRET], "default")
 
 
-class Faults:
-    """`key` is the stream, `innocent` gives the name of somebody who has not been revoked."""
+class Affected(Protocol):
+    """The storm, as far as a fault acts on more than Redis."""
 
-    def __init__(self, server: RedisServer, key: str, innocent: Callable[[], str]) -> None:
+    nodes: Nodes
+    people: People
+
+    def kill(self, node: Server) -> None: ...
+
+    async def revoke_elsewhere(self, url: str) -> None: ...
+
+
+class Faults:
+    """`key` is the stream, `freeze` and `blind_limit` are seconds."""
+
+    def __init__(
+        self, server: RedisServer, password: str, key: str, storm: Affected, freeze: float, blind_limit: float
+    ) -> None:
         self._server = server
+        self._password = password
         self._key = key
-        self._innocent = innocent
+        self._storm = storm
+        self._freeze = freeze
+        self._blind_limit = blind_limit
 
     async def killed(self) -> None:
         """A crash without a disk."""
@@ -38,7 +58,7 @@ class Faults:
 
     async def frozen(self) -> None:
         self._server.freeze()
-        await asyncio.sleep(FREEZE)
+        await asyncio.sleep(self._freeze)
         self._server.thaw()
 
     async def cut_off(self) -> None:
@@ -80,7 +100,7 @@ class Faults:
 
     def _lies(self) -> list[dict[str, Any]]:
         now = time.time()
-        record = Record(Verb.REVOKE, frozenset({("subject", self._innocent())}), now, now + 3600)
+        record = Record(Verb.REVOKE, frozenset({("subject", self._storm.people.innocent())}), now, now + 3600)
         body, key, signature = _KEYRING.seal(record)
         sealed_by_another = Keyring([b"another secret" * 3], "default").seal(record)
         entry = {"u": record.id, "p": "", "r": body, "k": key}
@@ -98,21 +118,57 @@ class Faults:
 
     async def _repetitions(self) -> list[dict[bytes, bytes]]:
         """What was signed once, told again: as it was, and under another name."""
-        connection = redis.asyncio.Redis(port=self._server.port)
+        connection = redis.asyncio.Redis(port=self._server.port, password=self._password)
         async with connection:
             entries = [fields for _, fields in await connection.xrevrange(self._key, count=20) if b"m" in fields]
         return [*entries, *(fields | {b"u": os.urandom(16).hex().encode()} for fields in entries)]
 
     def _later_version(self) -> dict[str, Any]:
         """Signed by us, and of a version that nobody here can read."""
-        record = Record(Verb.RECHECK, frozenset({("subject", self._innocent())}), time.time(), time.time() + 600)
+        record = Record(
+            Verb.RECHECK, frozenset({("subject", self._storm.people.innocent())}), time.time(), time.time() + 600
+        )
         body = record.encode().replace(b'{"v":1', b'{"v":2')
         sealed = _resealed(body)
         return {"u": record.id, "p": "", **dict(zip(("r", "k", "m"), sealed, strict=True))}
 
-    async def _do(self, *command: Any) -> None:
-        async with redis.asyncio.Redis(port=self._server.port) as connection:
-            await connection.execute_command(*command)
+    # Of nodes, and of a Redis that is replaced
+
+    async def suspended(self) -> None:
+        """A node stands still for longer than the blind limit, while its clients go on talking to it."""
+        node = self._storm.nodes.running[0]
+        self._storm.nodes.suspend(node)
+        await asyncio.sleep(self._blind_limit + OVERSLEPT)
+        self._storm.nodes.resume(node)
+
+    async def lost_with_its_outbox(self) -> None:
+        """A node dies that could not tell Redis what it had been told."""
+        self._server.freeze()
+        await asyncio.sleep(2.0)
+        self._storm.kill(self._storm.nodes.running[0])
+        self._server.thaw()
+        await self._storm.nodes.start()
+
+    async def demoted(self) -> None:
+        """Another Redis is promoted while ours, cut off from it, goes on answering; then ours catches up and is primary."""
+        with RedisServer("--requirepass", self._password, "--masterauth", self._password) as other:
+            await self._replicate(other, self._server.port)
+            await self._do("REPLICAOF", "NO", "ONE", at=other)
+            await self._do("REPLICAOF", "127.0.0.1", str(free_port()))
+            await self._storm.revoke_elsewhere(f"redis://:{quote(self._password)}@127.0.0.1:{other.port}/0")
+            await self._replicate(self._server, other.port)
+            await self._do("REPLICAOF", "NO", "ONE")
+
+    async def _replicate(self, replica: RedisServer, port: int) -> None:
+        await self._do("REPLICAOF", "127.0.0.1", str(port), at=replica)
+        while b"master_link_status:up" not in await self._do("INFO", "replication", at=replica):
+            await asyncio.sleep(0.05)
+
+    async def _do(self, *command: Any, at: RedisServer | None = None) -> Any:
+        port = (at or self._server).port
+        async with redis.asyncio.Redis(port=port, password=self._password) as connection:
+            connection.response_callbacks.clear()  # as they are on the wire
+            return await connection.execute_command(*command)
 
 
 class _As:
@@ -131,7 +187,7 @@ def _resealed(body: bytes) -> tuple[bytes, bytes, bytes]:
 
 Fault = Callable[[Faults], Awaitable[None]]
 
-EVERY: tuple[Fault, ...] = (
+OF_REDIS: tuple[Fault, ...] = (
     Faults.killed,
     Faults.cut_off,
     Faults.flushed,
@@ -139,7 +195,22 @@ EVERY: tuple[Fault, ...] = (
     Faults.deleted,
     Faults.failed_over,
     Faults.trimmed,
+    Faults.killed,
+)
+EVERY: tuple[Fault, ...] = (
+    *OF_REDIS,
+    Faults.suspended,
+    Faults.lost_with_its_outbox,
+    Faults.demoted,
     Faults.frozen,
     Faults.killed,
 )
-SHORT: tuple[Fault, ...] = tuple(fault for fault in EVERY if fault is not Faults.frozen)
+SHORT: tuple[Fault, ...] = (
+    Faults.forged,
+    Faults.failed_over,
+    Faults.suspended,
+    Faults.lost_with_its_outbox,
+    Faults.demoted,
+    Faults.frozen,
+    Faults.killed,
+)

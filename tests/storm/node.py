@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,9 @@ class Node:
         await send({"type": "websocket.accept"})
         self.open[name] += 1
         try:
-            while (await receive())["type"] != "websocket.disconnect":
-                pass
+            while (message := await receive())["type"] != "websocket.disconnect":
+                # The monotonic clock is that of the machine: the client compares.
+                await send({"type": "websocket.send", "text": f"{message['text']} {time.monotonic()}"})
         finally:
             del self.open[name]
 

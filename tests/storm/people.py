@@ -84,9 +84,12 @@ class People:
                 return self.new(subject, stateful)
 
     def accuse(self, credential: Credential) -> tuple[dict[str, Any], Key, list[Credential]]:
-        """Choose by what to revoke a credential: selectors, and all whom they hit. The store knows at once."""
-        key = random.choice(credential.keys)
-        hit = [one for one in self._bearing[key] if one.standing is Standing.GOOD]
+        """Choose by what to revoke a credential."""
+        return self.accuse_by(random.choice(credential.keys), [])
+
+    def accuse_by(self, key: Key, before: list[Credential]) -> tuple[dict[str, Any], Key, list[Credential]]:
+        """Return selectors, key, and all whom they hit, also those whom they did `before`. The store knows at once."""
+        hit = [one for one in self._bearing[key] if one.standing is Standing.GOOD or one in before]
         for one in hit:
             one.standing = Standing.IN_DOUBT
         self._barred[key] = NEVER
