@@ -61,7 +61,7 @@ class Plan:
 
 PLANS = {
     "full": Plan(faults.EVERY, 3.0, 60.0, 30.0),
-    "short": Plan(faults.SHORT, 1.5, 10.0, 8.0),
+    "short": Plan(faults.SHORT, 2.0, 10.0, 8.0),
     "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0),
 }
 
@@ -133,7 +133,7 @@ class Storm:
         if not answer["recorded"]:
             self.tally.count["in the outbox"] += 1
             self._unrecorded[name].append(accusation)
-        self.people.condemn(accusation.key, accusation.hit, self.tally.phase)
+        self.people.condemn(accusation.key, accusation.hit, self.tally.phase, recorded=answer["recorded"])
 
     def _channel(self) -> tuple[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
         turn = next(self._turns) % 3
@@ -168,7 +168,7 @@ class Storm:
                 if (victim := self._victim()) is not None:
                     accusation = Accusation(*self.people.accuse(victim))
                     assert await elsewhere.revoke(accusation.whom) == {"recorded": True}
-                    self.people.condemn(accusation.key, accusation.hit, self.tally.phase)
+                    self.people.condemn(accusation.key, accusation.hit, self.tally.phase, recorded=True)
                     hit += accusation.hit
         finally:
             await elsewhere.stop()

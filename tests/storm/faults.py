@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import time
@@ -102,7 +103,7 @@ class Faults:
         now = time.time()
         record = Record(Verb.REVOKE, frozenset({("subject", self._storm.people.innocent())}), now, now + 3600)
         body, key, signature = _KEYRING.seal(record)
-        sealed_by_another = Keyring([b"another secret" * 3], "default").seal(record)
+        sealed_by_another = Keyring([hashlib.sha256(b"another secret").digest()], "default").seal(record)
         entry = {"u": record.id, "p": "", "r": body, "k": key}
         return [
             entry | {"m": b"0" * len(signature)},

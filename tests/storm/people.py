@@ -35,6 +35,7 @@ class Credential:
     standing: Standing = Standing.GOOD
     revoked_at: float = 0.0  # by the monotonic clock, when the caller was told
     revoked_in: str = ""  # the phase of the storm
+    recorded: bool = False  # the receipt said so
     story: list[str] = field(default_factory=list, repr=False)
 
     def tell(self, what: str) -> None:
@@ -97,11 +98,11 @@ class People:
         kind, value = key
         return ({"labels": {kind: value}} if kind == "device" else {kind: value}), key, hit
 
-    def condemn(self, key: Key, hit: list[Credential], phase: str) -> None:
+    def condemn(self, key: Key, hit: list[Credential], phase: str, *, recorded: bool) -> None:
         """The caller was told that it is done. Whom the store judges may come back at once."""
         for one in hit:
             one.standing = Standing.REVOKED
-            one.revoked_at, one.revoked_in = time.monotonic(), phase
+            one.revoked_at, one.revoked_in, one.recorded = time.monotonic(), phase, recorded
         self._barred[key] = time.time() + self.FRESH
         if key[0] == "subject":
             self._returning.append((key[1], True))

@@ -16,8 +16,8 @@ KINDS = ("token", "session")
 class Tally:
     """`phase` is what the storm does at the moment.
 
-    `lags` are the seconds from a receipt to the close, `deliveries` those from a receipt to the last message that reached
-    an application afterwards, both by the phase of the receipt.
+    `lags` are the seconds from a receipt that said "recorded" to the close, `deliveries` those from such a receipt to the
+    last message that reached an application afterwards, both by the phase of the receipt.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Tally:
 
     def delivered(self, credential: Credential, moment: float) -> None:
         """A message of somebody who was revoked before has reached an application."""
-        late = moment - credential.revoked_at
+        late = moment - credential.revoked_at if credential.recorded else 0.0
         self.deliveries[credential.revoked_in] = max(late, self.deliveries[credential.revoked_in])
 
     def share_put_off(self) -> dict[str, float]:

@@ -102,7 +102,7 @@ class Visitors:
             self._tally.mistake(credential, f"closed {code}", socket.node.name)
         else:
             self._tally.count[f"closed {code}"] += 1
-            if credential.standing is Standing.REVOKED:
+            if credential.standing is Standing.REVOKED and credential.recorded:
                 self._tally.lags[credential.revoked_in].append(time.monotonic() - credential.revoked_at)
 
     def _came(self, stood: Standing, credential: Credential, phase: str) -> None:
