@@ -23,23 +23,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from redis_server import RedisServer, free_port
+from redis_far import PASSWORD, TLSServer, far
 from servers.raw import handshake, request
 
 from storm import faults
 from storm.faults import Faults
-from storm.network import Certificate, far
 from storm.people import Credential, Key, People, Standing
 from storm.processes import Nodes, Publisher
 from storm.store import Store
-from storm.tally import Tally, by_kind
+from storm.tally import KINDS, Tally, by_kind
 from storm.visitors import PATH, Visitors
 
 if TYPE_CHECKING:
     from servers.process import Server
 
 KEYS = {"redis": "{wsauth:default}:log", "plain": "plain:log"}
-PASSWORD = "the password of the storm's Redis"
 DISTANCE = 0.2  # seconds of a round trip between the second node and Redis
 REVOKING = 30  # revocations a second
 RACING = 0.4  # of the revocations: a handshake by the same credential is under way
@@ -61,7 +59,7 @@ class Plan:
 
 PLANS = {
     "full": Plan(faults.EVERY, 3.0, 60.0, 30.0),
-    "short": Plan(faults.SHORT, 2.0, 10.0, 8.0),
+    "short": Plan(faults.SHORT, 4.0, 10.0, 8.0),
     "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0),
 }
 
@@ -177,8 +175,8 @@ class Storm:
 
     # The run
 
-    async def run(self, server: RedisServer) -> dict[str, Any]:
-        trouble = Faults(server, PASSWORD, KEYS[self.log], self, self.plan.freeze, self.plan.blind_limit)
+    async def run(self, server: TLSServer) -> dict[str, Any]:
+        trouble = Faults(server, KEYS[self.log], self, self.plan.freeze, self.plan.blind_limit)
         await asyncio.gather(self.nodes.start(), self.nodes.start())
         self.publisher = await Publisher.start(self.log, _url(server.port))
         coming = asyncio.create_task(self.visitors.come())
@@ -233,14 +231,13 @@ class Storm:
 
     def _figures(self) -> dict[str, Any]:
         tally, waited = self.tally, sorted(self.tally.waited)
-        came = sum(tally.came.values())
         return {
             "messages": tally.count["messages"],
             "handshakes": len(waited),
             "longest handshake": round(waited[-1], 3),
             "p99 handshake": round(waited[len(waited) * 99 // 100], 3),
-            "good tokens put off": f"{sum(tally.put_off.values())} of {came}",
-            "good tokens put off by phase": tally.share_put_off(),
+            "good ones put off": {kind: tally.put_off_of(kind) for kind in KINDS},
+            "good ones put off by phase": tally.share_put_off(),
             "slowest close by phase": {phase: round(max(lags), 2) for phase, lags in tally.lags.items()},
             "last delivery by phase": {phase: round(late, 2) for phase, late in tally.deliveries.items()},
             "counts": dict(sorted(tally.count.items())),
@@ -282,8 +279,8 @@ def _tell(accusation: Accusation, what: str) -> None:
         one.tell(what)
 
 
-def _url(port: int, scheme: str = "redis", options: str = "") -> str:
-    return f"{scheme}://:{quote(PASSWORD)}@127.0.0.1:{port}/0{options}"
+def _url(port: int) -> str:
+    return f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
 
 
 _BEGAN = time.monotonic()
@@ -301,11 +298,9 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, myself.cancel)  # stop what was started
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wsauth-storm-")))
-        certificate, over_tls = Certificate.make(directory), free_port()
-        login = ("--requirepass", PASSWORD, "--masterauth", PASSWORD)
-        server = stack.enter_context(RedisServer(*login, *certificate.options(over_tls)))
-        distant = stack.enter_context(far(over_tls, DISTANCE))
-        urls = [_url(server.port), _url(distant, "rediss", f"?ssl_ca_certs={quote(str(certificate.certificate))}")]
+        server = stack.enter_context(TLSServer("--masterauth", PASSWORD))
+        distant = await stack.enter_async_context(far(server.tls_port, DISTANCE))
+        urls = [_url(server.port), server.tls_url(distant.port)]
         tally, people = Tally(), People(Store(directory / "store.db"))
         nodes = Nodes(log, directory, urls, plan.blind_limit)
         storm = Storm(log, people, nodes, Visitors(people, nodes, int(population), tally), tally, plan)

@@ -9,9 +9,9 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
 
 import redis.asyncio
+from redis_far import PASSWORD
 from redis_server import RedisServer, free_port
 
 from storm.people import People
@@ -43,11 +43,8 @@ class Affected(Protocol):
 class Faults:
     """`key` is the stream, `freeze` and `blind_limit` are seconds."""
 
-    def __init__(
-        self, server: RedisServer, password: str, key: str, storm: Affected, freeze: float, blind_limit: float
-    ) -> None:
+    def __init__(self, server: RedisServer, key: str, storm: Affected, freeze: float, blind_limit: float) -> None:
         self._server = server
-        self._password = password
         self._key = key
         self._storm = storm
         self._freeze = freeze
@@ -119,7 +116,7 @@ class Faults:
 
     async def _repetitions(self) -> list[dict[bytes, bytes]]:
         """What was signed once, told again: as it was, and under another name."""
-        connection = redis.asyncio.Redis(port=self._server.port, password=self._password)
+        connection = redis.asyncio.Redis(port=self._server.port, password=PASSWORD)
         async with connection:
             entries = [fields for _, fields in await connection.xrevrange(self._key, count=20) if b"m" in fields]
         return [*entries, *(fields | {b"u": os.urandom(16).hex().encode()} for fields in entries)]
@@ -152,11 +149,11 @@ class Faults:
 
     async def demoted(self) -> None:
         """Another Redis is promoted while ours, cut off from it, goes on answering; then ours catches up and is primary."""
-        with RedisServer("--requirepass", self._password, "--masterauth", self._password) as other:
+        with RedisServer("--requirepass", PASSWORD, "--masterauth", PASSWORD) as other:
             await self._replicate(other, self._server.port)
             await self._do("REPLICAOF", "NO", "ONE", at=other)
             await self._do("REPLICAOF", "127.0.0.1", str(free_port()))
-            await self._storm.revoke_elsewhere(f"redis://:{quote(self._password)}@127.0.0.1:{other.port}/0")
+            await self._storm.revoke_elsewhere(f"redis://:{PASSWORD}@127.0.0.1:{other.port}/0")
             await self._replicate(self._server, other.port)
             await self._do("REPLICAOF", "NO", "ONE")
 
@@ -167,7 +164,7 @@ class Faults:
 
     async def _do(self, *command: Any, at: RedisServer | None = None) -> Any:
         port = (at or self._server).port
-        async with redis.asyncio.Redis(port=port, password=self._password) as connection:
+        async with redis.asyncio.Redis(port=port, password=PASSWORD) as connection:
             connection.response_callbacks.clear()  # as they are on the wire
             return await connection.execute_command(*command)
 

@@ -28,7 +28,7 @@ class Tally:
         self.waited: list[float] = []
         self.lags: defaultdict[str, list[float]] = defaultdict(list)
         self.deliveries: defaultdict[str, float] = defaultdict(float)
-        self.came: Counter[str] = Counter()  # handshakes of good tokens, by phase
+        self.came: Counter[str] = Counter()  # handshakes of good credentials, by phase and kind
         self.put_off: Counter[str] = Counter()  # of these, with 503
 
     def mistake(self, credential: Credential, what: str, where: str) -> None:
@@ -41,8 +41,15 @@ class Tally:
         self.deliveries[credential.revoked_in] = max(late, self.deliveries[credential.revoked_in])
 
     def share_put_off(self) -> dict[str, float]:
-        """The share of the handshakes of good tokens, by phase, that were told to come back later."""
-        return {phase: round(self.put_off[phase] / came, 3) for phase, came in self.came.items() if self.put_off[phase]}
+        """The share of the handshakes of good credentials, by phase and kind, that were told to come back later."""
+        return {which: round(self.put_off[which] / came, 3) for which, came in self.came.items() if self.put_off[which]}
+
+    def put_off_of(self, kind: str) -> float:
+        """The share of all handshakes of good credentials of a kind that were told to come back later."""
+        put_off, came = (
+            sum(n for which, n in each.items() if which.endswith(kind)) for each in (self.put_off, self.came)
+        )
+        return round(put_off / came, 3)
 
 
 def kind_of(credential: Credential) -> str:

@@ -106,15 +106,15 @@ class Visitors:
                 self._tally.lags[credential.revoked_in].append(time.monotonic() - credential.revoked_at)
 
     def _came(self, stood: Standing, credential: Credential, phase: str) -> None:
-        if stood is Standing.GOOD and credential.standing is Standing.GOOD and not credential.stateful:
-            self._tally.came[phase] += 1
+        if stood is Standing.GOOD and credential.standing is Standing.GOOD:
+            self._tally.came[f"{phase}, {kind_of(credential)}"] += 1
 
     def _refused(self, stood: Standing, credential: Credential, status: int, phase: str) -> None:
         self._came(stood, credential, phase)
         if stood is not Standing.GOOD or credential.standing is not Standing.GOOD:
             self._tally.count[f"refused {status} {kind_of(credential)}"] += 1
-        elif status == 503 and not credential.stateful:
-            self._tally.put_off[phase] += 1
+        elif status == 503:
+            self._tally.put_off[f"{phase}, {kind_of(credential)}"] += 1
         else:
             self._tally.mistake(credential, f"refused {status}", "")
 
