@@ -22,7 +22,7 @@ HANDSHAKE = 5.0  # seconds: no handshake waits for longer
 CLOSE = 8.0  # seconds from the receipt, where the log was in reach
 OUT_OF_REACH = ("suspended", "demoted", "frozen")
 # Of the good ones: tokens are told to come back later while the log is out of reach, sessions only where a process is new.
-PUT_OFF = {"token": 0.35, "session": 0.03}
+PUT_OFF = {"token": 0.2, "session": 0.03}
 SHOWN = (
     "revokes",
     "revoked credentials",
