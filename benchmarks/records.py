@@ -2,7 +2,7 @@
 
     python -m benchmarks.records 100000
 
-Entries are taken in as the reader of `RedisLog` takes them in (signature, body, record, place), a page in a turn of the
+Entries are taken in as the reader of `RedisLog` takes them in (signature, body, record, place), as many in a turn of the
 loop; no Redis is asked. The records are of tokens, with ids as `uuid4().hex`.
 """
 
@@ -17,8 +17,8 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from wsauth.redis.address import Address
-from wsauth.redis.commands import PAGE, Commands, Entry
-from wsauth.redis.follower import Follower
+from wsauth.redis.commands import Commands, Entry
+from wsauth.redis.follower import TURN, Follower
 from wsauth.redis.place import Place
 from wsauth.redis.process import Process
 from wsauth.redis.signing import Keyring
@@ -48,8 +48,8 @@ async def held(count: int) -> Figures:
         reader = _Reader(_Clock(time.monotonic))
         gc.collect()
         before = tracemalloc.get_traced_memory()[0]
-        for start in range(0, count, PAGE):
-            await reader.turn(reader.page(min(PAGE, count - start), start))
+        for start in range(0, count, TURN):
+            await reader.turn(reader.page(min(TURN, count - start), start))
         gc.collect()
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
@@ -61,7 +61,7 @@ async def taken(count: int) -> Figures:
     """Seconds: CPU to take them all in, and the longest turn; then of the dearest call of each kind that must not grow."""
     monotonic = _Clock(time.monotonic)
     reader = _Reader(monotonic)
-    pages = [reader.page(min(PAGE, count - start), start) for start in range(0, count, PAGE)]
+    pages = [reader.page(min(TURN, count - start), start) for start in range(0, count, TURN)]
     gc.collect()
     cpu, turns = time.process_time(), [await reader.turn(page) for page in pages]
     figures = {"cpu": time.process_time() - cpu, "turn": max(turns)}

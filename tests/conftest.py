@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("counting", deadline=None)  # a slow machine is no fault
+settings.load_profile("counting")
 
 LONGEST_FIRST = ("demo", "servers", "storm", "nodes", "redis", "panel")  # rooms whose tests share a server or a browser
 

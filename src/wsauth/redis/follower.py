@@ -45,6 +45,7 @@ LEASE = 90.0  # seconds; longer than a process may be blind for by default
 RENEW = 10.0  # seconds
 TRIM = 60.0  # seconds between two trims, and that an entry outlives its record
 SPREAD = 30.0  # seconds over which stores are asked again after a loss, and between two such rounds
+TURN = 100  # entries that are taken in before others run
 CHUNK = 200  # entries that are appended at once
 ANSWERED = 60.0  # seconds after which nobody waits for an answer any more
 
@@ -80,11 +81,13 @@ class Follower:
         block = BLOCK if waits else 0.0
         (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
         entries = entries_of(answer)
-        for entry in entries:
+        for number, entry in enumerate(entries, 1):
             if not self._place.precedes(entry):
                 self._loss = "an entry does not name the one before it"
                 break
             self._take(self._place, entry)
+            if number % TURN == 0:
+                await asyncio.sleep(0)
         await self._send_answers()
         if self._loss is None:
             if 0 < len(entries) < PAGE:
@@ -239,8 +242,10 @@ class Follower:
             sent = elapsed()
             (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(place.cursor, block))
             entries = entries_of(answer)
-            for entry in entries:
+            for number, entry in enumerate(entries, 1):
                 self._take(place, entry)
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
             if len(entries) < PAGE:
                 await self._send_answers()
                 return sent

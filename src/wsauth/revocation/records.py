@@ -187,7 +187,7 @@ class Records:
         with self._lock:
             return self._is_known(record.id, self._live_at(home_of(record.match)))
 
-    def forget(self, most: int = 5 * SLICE) -> None:
+    def forget(self, most: int = 3 * SLICE) -> None:
         """Forget what has lapsed, so many at most: however many lapse together, nobody waits for all of them."""
         with self._lock:
             self._forget_some(most)
