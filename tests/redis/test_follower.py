@@ -433,8 +433,8 @@ async def test_the_clock_of_redis_is_the_clock(node, raw):
     assert abs(one.log.records.live()[0].at - time.time()) < 1.0
 
 
-async def test_reading_many_does_not_stall_the_loop(node, raw):
-    """A page is read between two turns, however long the stream."""
+async def test_reading_many_does_not_stall_the_loop(node, raw, monkeypatch):
+    """A part of a page is taken in between two turns, however long the stream."""
     writer = Keyring([SECRET], "test")
     shapes = Commands("test")
     with raw.pipeline(transaction=False) as pipe:
@@ -444,8 +444,17 @@ async def test_reading_many_does_not_stall_the_loop(node, raw):
         pipe.execute()
     one = node()
     one.log.follow()
-    most = await most_calls_in_a_turn(lambda: one.log.silence < float("inf"))
+    turns, take = [0], follower.Follower._take
+
+    def counted_take(self, place, entry):
+        turns[-1] += 1
+        take(self, place, entry)
+
+    monkeypatch.setattr(follower.Follower, "_take", counted_take)
+    most = await most_calls_in_a_turn(lambda: one.log.silence < float("inf"), lambda: turns.append(0))
     assert len(one.log.records) == 5000
+    assert sum(turns) == 5000
+    assert max(turns) <= 100
     assert most < 50 * 5000, "to take in one record takes over 200 calls"
 
 
