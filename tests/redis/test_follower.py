@@ -512,3 +512,59 @@ async def test_who_published_does_not_answer(node, raw):
     await until(lambda: not one.process.outbox)
     await asyncio.sleep(0.05)
     assert raw.keys("*reply*") == []
+
+
+async def test_a_strangers_entry_breaks_no_chain(node, raw, quick, caplog):
+    """Nor does a copy of one of ours that names another before it: nothing is read again."""
+    here, there = await two(node)
+    ours = raw.xrange(LOG)[3][1]
+    for _ in range(3):
+        raw.xadd(LOG, {"x": "y"})
+        raw.xadd(LOG, ours | {b"p": b"f" * 32})
+        await here.log.publish(revoking("alice"))
+    await until(lambda: there.sockets.closed == ["alice"])
+    assert "read again" not in caplog.text
+
+
+async def test_a_primary_that_is_demoted_is_believed_no_more(own_server, node, quick):
+    """Redis says so at once, and the next look begins with the lease."""
+    here = await node("alice", url=own_server.url).started()
+    with redis.Redis(port=own_server.port) as raw:
+        raw.replicaof("127.0.0.1", "1")
+    await until(lambda: here.log.silence > 1.5)
+
+
+async def test_what_a_stranger_hides_is_noticed(node, raw, quick, caplog):
+    """Entries that are trimmed before anybody read them, behind an entry of a stranger's that names nothing before it."""
+    here = await node().started()
+    await here.log.publish(revoking("alice"))
+    await until(lambda: not here.process.outbox)
+    with raw.pipeline(transaction=True) as at_once:
+        at_once.xadd(LOG, {"u": "x", "p": "y"})
+        at_once.xtrim(LOG, maxlen=0)
+        at_once.xadd(LOG, {"u": "z", "p": "y"})
+        at_once.execute()
+    await until(lambda: "entries went before they were read" in caplog.text or "still count" in caplog.text)
+
+
+async def test_a_write_that_hangs_undoes_nothing_that_was_read(own_server, node, quick, monkeypatch, caplog):
+    """As in an upgrade that a provider manages: reads are answered, and writes wait for its end."""
+    monkeypatch.setattr(follower, "RENEW", 0.0)
+    here = await node("alice", url=own_server.url).started()
+    with redis.Redis(port=own_server.port) as raw:
+        raw.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
+        await until(lambda: "it is still read" in caplog.text)
+        for _ in range(2):
+            seen = here.process.seen_at
+            await until(lambda seen=seen: here.process.seen_at > seen)
+        raw.execute_command("CLIENT", "UNPAUSE")
+
+
+async def test_where_the_role_may_not_be_asked_the_lease_shows_it(own_server, node, quick):
+    """A provider may not allow INFO."""
+    with redis.Redis(port=own_server.port) as raw:
+        raw.acl_setuser("default", enabled=True, nopass=True, keys=["*"], channels=["*"], commands=["+@all", "-info"])
+        here = await node("alice", url=own_server.url).started()
+        await here.log.publish(revoking("alice"))
+        raw.replicaof("127.0.0.1", "1")
+    await until(lambda: here.log.silence > 1.5)

@@ -16,7 +16,7 @@ def entry(number: int, name: str = "", before: str = "") -> Entry:
 
 def stream(oldest: int | None, newest: int | None, last: int, deleted: bytes = START, name: str = "") -> Stream:
     first = None if oldest is None else entry(oldest)
-    return Stream(5, b"%d-0" % last, deleted, first, None if newest is None else entry(newest, name))
+    return Stream(5, None, b"%d-0" % last, deleted, first, None if newest is None else entry(newest, name))
 
 
 @pytest.fixture
@@ -89,3 +89,15 @@ def test_what_cannot_be_read_is_kept_for_a_day(place, records):
     place.has_unread = True
     assert place.trim(records, 86400.0 + 0.0075) == b"7-0"
     assert place.trim(records, 86400.0 + 0.0055) == b"5-0"
+
+
+def test_entries_that_came_and_went_unread_are_counted():
+    """A stranger's entry after them names nothing before it, so no chain would tell."""
+    place, records = Place(), Records()
+    for name in range(1, 4):
+        place.move_to(entry(name))
+    whole = Stream(3, 13, b"3-0", START, entry(1), entry(3))
+    assert place.loss(whole, records) is None, "ten were there and gone before"
+    assert place.loss(whole, records) is None
+    assert place.loss(whole._replace(added=14), records) == "entries went before they were read"
+    assert place.loss(whole._replace(added=None), records) is None, "before Redis 7 nothing counts"

@@ -45,9 +45,13 @@ class Entry(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """The state of the stream. `last` was given to the newest entry, whether or not that is still there."""
+    """The state of the stream. `last` was given to the newest entry, whether or not that is still there.
+
+    `added` counts the entries that it ever had; None before Redis 7.
+    """
 
     length: int
+    added: int | None
     last: bytes
     deleted: bytes
     oldest: Entry | None
@@ -105,6 +109,7 @@ class Commands:
 
 TIME: Command = ("TIME",)
 INFO: Command = ("INFO",)
+REPLICATION: Command = ("INFO", "replication")
 
 
 def time_of(answer: Sequence[bytes]) -> float:
@@ -125,6 +130,7 @@ def stream_of(answer: Sequence[Any] | None) -> Stream | None:
     oldest, newest = said[b"first-entry"], said[b"last-entry"]
     return Stream(
         length=said[b"length"],
+        added=said.get(b"entries-added"),
         last=said[b"last-generated-id"],
         deleted=said.get(b"max-deleted-entry-id", START),  # since Redis 7
         oldest=_entry(oldest) if oldest else None,
@@ -153,6 +159,11 @@ def eviction_of(answer: bytes) -> str:
 def is_in_a_cluster(answer: bytes) -> bool:
     """The answer to INFO: whether this is a node of a Redis Cluster."""
     return _told(answer).get("redis_mode") == "cluster"
+
+
+def is_replica(answer: bytes) -> bool:
+    """The answer to REPLICATION: whether this Redis follows another one, which knows more."""
+    return _told(answer).get("role", "master") != "master"
 
 
 def primaries_of(answer: object) -> list[tuple[str, str, str]] | None:

@@ -13,23 +13,25 @@ import math
 import random
 import time
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from wsauth.redis.address import Command
 from wsauth.redis.commands import (
     INFO,
     PAGE,
+    REPLICATION,
     TIME,
     Entry,
     Stream,
     entries_of,
     eviction_of,
     is_in_a_cluster,
+    is_replica,
     order,
     stream_of,
     time_of,
 )
-from wsauth.redis.faults import ELSEWHERE, code_of
+from wsauth.redis.faults import ELSEWHERE, Late, code_of
 from wsauth.redis.line import Line
 from wsauth.redis.place import Place
 from wsauth.redis.process import Process
@@ -68,6 +70,8 @@ class Follower:
         self._synced_at = self._checked_at = self._leased_at = self._looked_at = -math.inf
         self._trimmed_at = time.monotonic()
         self._owes_a_look = False
+        self._is_primary = False  # as far as is known since anything went wrong
+        self._may_ask = True  # whether it is one
         self.keeps_up = False
 
     def start_over(self, why: str) -> None:
@@ -82,20 +86,25 @@ class Follower:
         (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
         entries = entries_of(answer)
         for number, entry in enumerate(entries, 1):
-            if not self._place.precedes(entry):
+            follows = self._place.precedes(entry)
+            if self._take(self._place, entry) and not follows:  # what is not ours, or was known, breaks no chain
                 self._loss = "an entry does not name the one before it"
                 break
-            self._take(self._place, entry)
             if number % TURN == 0:
                 await asyncio.sleep(0)
         await self._send_answers()
         if self._loss is None:
-            if 0 < len(entries) < PAGE:
+            if 0 < len(entries) < PAGE and self._is_primary:
                 self._saw(sent)
             if not entries or time.monotonic() - self._checked_at >= CHECK:
                 await self._check()
         if self._loss is None and len(entries) < PAGE:
             await self._send_again()
+
+    def doubt(self) -> None:
+        """Something went wrong: this Redis may be no primary any more, and is asked before it is believed."""
+        self._is_primary = False
+        self._leased_at = self._checked_at = -math.inf
 
     async def leave(self, seconds: float) -> None:
         """Give up the lease, and read no more."""
@@ -106,8 +115,8 @@ class Follower:
 
     # Entries
 
-    def _take(self, place: Place, entry: Entry) -> None:
-        """Believe an entry if it is signed, and move on in any case."""
+    def _take(self, place: Place, entry: Entry) -> bool:
+        """Believe an entry if it is signed, and move on in any case. Returns whether it is ours and new."""
         place.move_to(entry)
         try:
             record = self._process.keyring.open(entry.body, entry.key, entry.signature)
@@ -120,7 +129,10 @@ class Follower:
             self._process.forged += 1
             self._process.say(logging.WARNING, "forged", "an entry of the revocation log is not ours: %s", error)
         else:
+            is_new = not self._records.knows(record)
             self._apply(place, record, entry)
+            return is_new
+        return False
 
     def _apply(self, place: Place, record: Record, entry: Entry) -> None:
         self._process.outbox.pop(record.id, None)
@@ -135,7 +147,7 @@ class Follower:
         if self._answers:
             answers, self._answers = self._answers, []
             try:
-                await self.line.ask(DEADLINE, *answers)
+                await self._write(*answers)
             except ResponseError as error:  # a receipt lacks an answer: no reason to read less
                 self._process.say_fault(logging.WARNING, "; a receipt lacks the answer of this process", error)
 
@@ -164,12 +176,24 @@ class Follower:
             self._records.look_again(SPREAD)
 
     async def _look(self) -> Stream | None:
-        """Look at the stream and at the time, and renew the lease where it is due."""
+        """Look at the stream, the time and the role, and renew the lease where it is due.
+
+        A replica is behind: ReadOnlyError. Where nobody may ask for the role, the lease shows it, which none of them takes.
+        """
         self._checked_at = time.monotonic()
         if self._checked_at - self._leased_at >= RENEW:
             await self._renew()
-        asked = time.monotonic()
-        seconds, answer = await self.line.ask(DEADLINE, TIME, self._commands.look())
+        asked, role = time.monotonic(), (REPLICATION,) if self._may_ask else ()
+        try:
+            seconds, answer, *told = await self.line.ask(DEADLINE, TIME, self._commands.look(), *role)
+        except ResponseError as error:
+            if code_of(error) in ELSEWHERE or not self._may_ask:
+                raise
+            self._may_ask, self._leased_at = False, -math.inf
+            return await self._look()
+        if told and is_replica(told[0]):
+            raise ReadOnlyError("it says that it is a replica")
+        self._is_primary = True
         self._process.set_clock(time.monotonic() - asked, time_of(seconds))
         return stream_of(answer)
 
@@ -179,11 +203,20 @@ class Follower:
         lease = self._commands.lease(self._process.node, now + LEASE)
         try:
             await self.line.ask(DEADLINE, lease, self._commands.forget_leases(now))
-        except ResponseError as error:
-            if code_of(error) in ELSEWHERE:
+        except (ResponseError, Late) as error:
+            if code_of(error) in ELSEWHERE or (isinstance(error, Late) and not self._may_ask):
                 raise
             self._process.say_fault(logging.ERROR, "; it is still read", error)
         self._leased_at = self._checked_at
+
+    async def _write(self, *commands: Command) -> bool:
+        """Write what can be written again. A write that hangs, as before a failover, undoes nothing that was read."""
+        try:
+            await self.line.ask(DEADLINE, *commands)
+        except Late as fault:
+            self._process.say_fault(logging.WARNING, "; it is still read", fault)
+            return False
+        return True
 
     async def _send_again(self) -> None:
         """Append what was published a second ago or more and has not come back, a chunk between two reads."""
@@ -196,7 +229,7 @@ class Follower:
                 due.append(record)
         if due:
             self._process.outbox.update((record.id, (now, record)) for record in due[:CHUNK])
-            await self.line.ask(DEADLINE, *map(self._process.append, due[:CHUNK]))
+            await self._write(*map(self._process.append, due[:CHUNK]))
 
     async def _trim(self, stream: Stream | None) -> None:
         """Have the stream forget what has lapsed. What stands in the way, and counts for long, is put to its end."""
@@ -204,10 +237,10 @@ class Follower:
             return
         self._trimmed_at = time.monotonic() + random.uniform(0, TRIM / 2)  # noqa: S311 - no secret
         kept = self._place.trim(self._records, self._records.now() - TRIM)
-        await self.line.ask(DEADLINE, self._commands.trim(kept))
+        await self._write(self._commands.trim(kept))
         if stream.length > 2 * len(self._records) + 5 * CHUNK:
             first = self._place.first(self._records, CHUNK)
-            await self.line.ask(DEADLINE, *map(self._process.append, first))
+            await self._write(*map(self._process.append, first))
 
     # Reading all of it
 
@@ -220,6 +253,7 @@ class Follower:
         place = Place()
         stream = await self._look()
         sent = await self._read_to_end(place)
+        self._saw(sent)  # before anything is written, which may hang
         if stream is not None:
             place.deleted = stream.deleted
             if order(stream.last) > order(place.cursor):
@@ -268,7 +302,8 @@ class Follower:
             held = [(record, self._records.held(record)) for record in chunk]
             appends = [self._process.append(record) for record, one in held if one is not None and place.lacks(one)]
             if appends:
-                await self.line.ask(DEADLINE, *appends)
+                if not await self._write(*appends):
+                    break
                 sent = await self._read_to_end(place)
         return sent
 

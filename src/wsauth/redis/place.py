@@ -27,6 +27,8 @@ _PASSES = count(1)  # each reads all of the stream; of 20 bits, above the mark
 class Place:
     """`cursor` is the id of the last entry that was read, `tail` its name; `deleted` what XINFO said of deletions.
 
+    `_read` counts the entries that were read in this pass, and `_unseen` those that the stream had and lost before it.
+
     `has_unread` is whether the stream also holds entries that cannot be read here, and so are not known to have lapsed.
     Which records the stream holds stands with the records: the entry that each is in, and the pass in which it was read.
     Here stands their order, without those at the front that nobody needs.
@@ -37,8 +39,10 @@ class Place:
         "_milliseconds",
         "_numbers",
         "_pass",
+        "_read",
         "_soon",
         "_start",
+        "_unseen",
         "cursor",
         "deleted",
         "has_unread",
@@ -50,6 +54,8 @@ class Place:
         self.tail = b""
         self.deleted = START
         self.has_unread = False
+        self._read = 0
+        self._unseen: int | None = None
         self._pass = next(_PASSES) << 44
         self._milliseconds, self._numbers, self._homes = array("Q"), array("Q"), array("Q")
         self._start = self._soon = 0  # before them nothing is needed: any more, and in a moment
@@ -63,6 +69,7 @@ class Place:
 
     def move_to(self, entry: Entry) -> None:
         self.cursor, self.tail = entry.id, entry.name
+        self._read += 1
 
     def hold(self, record: Record, entry: Entry, records: Records) -> None:
         """Note that the stream has a record here. What it said of the same record before counts no more."""
@@ -146,9 +153,17 @@ class Place:
             return "entries were trimmed that still count"
         if last == cursor and (stream.newest.name if stream.newest else b"") != self.tail:
             return "its end is another one"
-        if last > cursor >= newest:
+        if last > cursor >= newest or (last == cursor and self._has_missed(stream)):
             return "entries went before they were read"
         return None
+
+    def _has_missed(self, stream: Stream) -> bool:
+        """Whether entries came and went between those that were read: a stranger's, which no chain names, can hide that."""
+        if stream.added is None:
+            return False
+        if self._unseen is None:
+            self._unseen = stream.added - self._read
+        return stream.added - self._read != self._unseen
 
     def _needed_soon(self, records: Records) -> bytes | None:
         """The first entry that will still be needed in a moment. What lapsed long enough ago is forgotten meanwhile."""

@@ -95,6 +95,7 @@ class Reader:
                 waits = True
             except FAULTS as fault:
                 waits = False
+                self._follower.doubt()
                 self._process.say_fault(logging.WARNING, "", fault)
                 await asyncio.sleep(random.uniform(*BACKOFF))  # noqa: S311 - no secret
             except Exception as error:
