@@ -58,7 +58,7 @@ class Plan:
 
 
 PLANS = {
-    "full": Plan(faults.EVERY, 3.0, 60.0, 30.0),
+    "full": Plan(faults.EVERY, 5.0, 60.0, 30.0),
     "short": Plan(faults.SHORT, 4.0, 10.0, 8.0),
     "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0),
 }
