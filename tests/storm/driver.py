@@ -1,6 +1,6 @@
 """The storm: sockets that come, talk and go on two nodes, revocations all along, while one thing after the other goes wrong.
 
-    python -m storm.driver <kind of log> <sockets> <full|short|plain>
+    python -m storm.driver <kind of log> <sockets> <full|short|plain|asleep>
 
 It knows who was revoked, looks at the end at who is still there and who is let in, and prints what it found as JSON. The
 second node is far from Redis: over TLS, 200 ms away.
@@ -55,12 +55,14 @@ class Plan:
     between: float
     blind_limit: float
     freeze: float
+    suspension: float
 
 
 PLANS = {
-    "full": Plan(faults.EVERY, 5.0, 60.0, 30.0),
-    "short": Plan(faults.SHORT, 4.0, 10.0, 8.0),
-    "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0),
+    "full": Plan(faults.EVERY, 5.0, 60.0, 30.0, 63.0),
+    "short": Plan(faults.SHORT, 4.0, 10.0, 8.0, 13.0),
+    "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0, 0.0),
+    "asleep": Plan((Faults.suspended,), 4.0, 60.0, 0.0, 120.0),
 }
 
 
@@ -176,7 +178,7 @@ class Storm:
     # The run
 
     async def run(self, server: TLSServer) -> dict[str, Any]:
-        trouble = Faults(server, KEYS[self.log], self, self.plan.freeze, self.plan.blind_limit)
+        trouble = Faults(server, KEYS[self.log], self, self.plan.freeze, self.plan.suspension)
         await asyncio.gather(self.nodes.start(), self.nodes.start())
         self.publisher = await Publisher.start(self.log, _url(server.port))
         coming = asyncio.create_task(self.visitors.come())

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 TAIL = 2.0  # seconds that a failover loses
 AHEAD = 3600.0  # seconds by which the clock of the lost primary was ahead
-OVERSLEPT = 3.0  # seconds that a node is suspended for beyond the blind limit
 _KEYRING = Keyring([SECRET], "default")
 
 
@@ -41,14 +40,14 @@ class Affected(Protocol):
 
 
 class Faults:
-    """`key` is the stream, `freeze` and `blind_limit` are seconds."""
+    """`key` is the stream, `freeze` and `suspension` are seconds."""
 
-    def __init__(self, server: RedisServer, key: str, storm: Affected, freeze: float, blind_limit: float) -> None:
+    def __init__(self, server: RedisServer, key: str, storm: Affected, freeze: float, suspension: float) -> None:
         self._server = server
         self._key = key
         self._storm = storm
         self._freeze = freeze
-        self._blind_limit = blind_limit
+        self._suspension = suspension
 
     async def killed(self) -> None:
         """A crash without a disk."""
@@ -136,7 +135,7 @@ class Faults:
         """A node stands still for longer than the blind limit, while its clients go on talking to it."""
         node = self._storm.nodes.running[0]
         self._storm.nodes.suspend(node)
-        await asyncio.sleep(self._blind_limit + OVERSLEPT)
+        await asyncio.sleep(self._suspension)
         self._storm.nodes.resume(node)
 
     async def lost_with_its_outbox(self) -> None:

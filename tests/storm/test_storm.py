@@ -120,6 +120,16 @@ def test_a_thousand_sockets_in_a_long_storm(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.full_length
+def test_a_node_that_stood_still_for_two_minutes(capsys: pytest.CaptureFixture[str]):
+    """On waking it delivers nothing of those who were revoked meanwhile, and what the others had sent."""
+    figures = asyncio.run(run("redis", 200, "asleep"))
+    show(figures, capsys)
+    assert failings(figures) == {}, figures
+    assert figures["counts"]["messages after suspended"] > 100, "the others' were delivered"
+    assert figures["last delivery by phase"].get("suspended", 0.0) < CLOSE, "at the node that was awake"
+
+
+@pytest.mark.full_length
 def test_a_plain_reader_fails_in_a_smaller_storm():
     """The storm is one: XREAD from a cursor, with appends retried, loses revocations on old and new nodes."""
     figures = asyncio.run(run("plain", 300, "plain"))

@@ -88,6 +88,7 @@ class Visitors:
         try:
             async for answer in socket.wire:
                 self._tally.count["messages"] += 1
+                self._tally.count[f"messages {self._tally.phase}"] += 1
                 if socket.credential.standing is Standing.REVOKED:
                     self._tally.delivered(socket.credential, float(str(answer).split()[-1]))
         except websockets.ConnectionClosed:
