@@ -10,6 +10,7 @@ from channels.security.websocket import OriginValidator as OfChannels
 from django.test import override_settings
 
 from wsauth import ConfigurationError
+from wsauth.asgi.log import LINES
 from wsauth.django import AllowedHostsOriginValidator, OriginValidator
 
 
@@ -149,3 +150,11 @@ def test_what_is_in_another_place_is_refused_with_the_fix():
         OriginValidator(["example.com"], application)
     with pytest.raises(ConfigurationError, match="write a plain `def`"):
         OriginValidator(application, patterns)
+
+
+async def test_many_foreign_origins_write_few_lines(caplog):
+    """What strangers send costs a bounded number of log lines, however many handshakes they make."""
+    validator = OriginValidator(application, ["http://example.com"])
+    for number in range(200):
+        assert not await admits(validator, b"http://evil%d.com" % number)
+    assert 1 <= len(caplog.records) <= LINES

@@ -56,7 +56,7 @@ class Lines:
         # What is only reported must be seen: most set-ups hide INFO, and silence would read as "nothing would be refused".
         is_loud = origin_needed or deny.reason is Reason.UNAVAILABLE or verb != "refused"
         level = logging.WARNING if is_loud else logging.INFO
-        if not logger.isEnabledFor(level) or not self._admits(deny.reason, level):
+        if not logger.isEnabledFor(level) or not self.admits(deny.reason, level):
             return
         logger.log(
             level,
@@ -70,7 +70,8 @@ class Lines:
             _origin_advice(handshake) if origin_needed else one_line(deny.detail),
         )
 
-    def _admits(self, reason: Reason, level: int) -> bool:
+    def admits(self, reason: Reason, level: int) -> bool:
+        """Count a line. Returns whether it may be written."""
         ends, count = self._windows.get(reason, (0.0, 0))
         now = self._clock()
         if now >= ends:

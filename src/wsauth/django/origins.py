@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from wsauth.asgi.log import shown
+from wsauth.asgi.log import Lines, shown
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.hosts import host_matches
 from wsauth.core.origins import Origin, parse_host, parse_origin
+from wsauth.core.reasons import Reason
 from wsauth.core.verifier import is_async
 from wsauth.django.scope import DjangoScope
 
@@ -41,6 +42,7 @@ class OriginValidator:
         if not callable(application):
             raise ConfigurationError("OriginValidator(application, allowed_origins): the application comes first")
         self.application = application
+        self._lines = Lines()
         self.allowed_origins = allowed_origins if callable(allowed_origins) else _listed(allowed_origins)
         if is_async(allowed_origins):
             raise ConfigurationError("OriginValidator: allowed_origins is an async function; write a plain `def`")
@@ -66,7 +68,8 @@ class OriginValidator:
         return "*" in patterns or (origin is not None and any(_matches(origin, pattern) for pattern in patterns))
 
     async def _deny(self, origin: bytes, receive: Receive, send: Send) -> None:
-        logger.warning("OriginValidator: Origin %s is not allowed; if the page is yours, add it", shown(origin))
+        if self._lines.admits(Reason.FOREIGN_ORIGIN, logging.WARNING):
+            logger.warning("OriginValidator: Origin %s is not allowed; if the page is yours, add it", shown(origin))
         if (await receive())["type"] == "websocket.connect":
             await send({"type": "websocket.close"})
 
