@@ -398,3 +398,10 @@ def test_token_id_is_the_jti():
 def test_token_id_that_nobody_could_revoke_is_refused(value: Any):
     """A `jti` is a clean text, or a deny list would not find it."""
     assert refusal(claim("jti", value)) is Reason.INVALID
+
+
+def test_typ_that_every_token_has_tells_no_kind():
+    """`typ="JWT"` says nothing of a token's kind: the claims must, as without it."""
+    assert refusal(token(claims(nonce="n"), typ="JWT"), typ="JWT") is Reason.INVALID
+    assert refusal(token(claims(), typ="JWT"), typ="JWT", token_type="websocket") is Reason.INVALID
+    assert identity(token(claims(), typ="JWT"), typ="JWT").subject == "42"

@@ -60,17 +60,18 @@ class Kinds:
 
     def check(self, claims: Mapping[str, Any]) -> None:
         """Refuse a token whose claims are those of another kind."""
+        announced = self.typ not in (None, _UNTYPED)  # a typ that every token may have tells no kind
         named = [] if _NAMES.isdisjoint(claims) else [claims[name] for name in _NAMES & claims.keys()]
         if not all(isinstance(kind, str) and kind.lower() in self.names for kind in named):
             raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
         marks = () if _MARKS.keys().isdisjoint(claims) else _MARKS.keys() & claims.keys()
         for mark in marks:
-            if _MARKS[mark].isdisjoint(self.names) and not (mark == "nonce" and (named or self.typ)):
+            if _MARKS[mark].isdisjoint(self.names) and not (mark == "nonce" and (named or announced)):
                 raise InvalidCredentials(
                     f"claim {mark} is of another kind of token; if it is meant, write"
                     f" token_type={min(_MARKS[mark], key=len)!r}"
                 )
-        if not (named or marks or self.typ or self._may_be_unnamed(claims)):
+        if not (named or marks or announced or self._may_be_unnamed(claims)):
             raise InvalidCredentials("token does not say that it is of the configured token_type")
 
     def _may_be_unnamed(self, claims: Mapping[str, Any]) -> bool:
