@@ -100,3 +100,21 @@ def test_django_is_asked_for_is_active_alone():
     """Its sessions hold for whom it takes itself."""
     assert is_active(SimpleNamespace(disabled=True))
     assert not is_active(as_method("is_active", False))
+
+
+async def test_user_that_nobody_has_awaited_is_refused():
+    """A `load_user` that forgets to await answers the same for everybody: whoever he is, he is not looked into."""
+
+    async def load() -> None:
+        return None
+
+    with pytest.raises(VerifierUnavailable, match="await"):
+        is_nobody_or_inactive(load())
+
+
+@pytest.mark.parametrize("user", [
+    SimpleNamespace(is_authenticated=False), SimpleNamespace(is_anonymous=True), {"is_authenticated": False},
+])  # fmt: skip
+def test_object_that_stands_for_nobody_is_nobody(user: Any) -> None:
+    """Frameworks have an object for who is not logged in; it is nobody's user."""
+    assert is_nobody_or_inactive(user)
