@@ -60,7 +60,7 @@ class Plan:
 
 PLANS = {
     "full": Plan(faults.EVERY, 5.0, 60.0, 30.0, 63.0),
-    "short": Plan(faults.SHORT, 4.0, 10.0, 8.0, 13.0),
+    "short": Plan(faults.SHORT, 4.0, 20.0, 8.0, 23.0),
     "plain": Plan(faults.OF_REDIS, 3.0, 60.0, 30.0, 0.0),
     "asleep": Plan((Faults.suspended,), 4.0, 60.0, 0.0, 120.0),
 }
