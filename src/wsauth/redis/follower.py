@@ -12,6 +12,7 @@ import logging
 import math
 import random
 import time
+from typing import Any
 
 from redis.exceptions import ReadOnlyError, ResponseError
 
@@ -70,8 +71,7 @@ class Follower:
         self._synced_at = self._checked_at = self._leased_at = self._looked_at = -math.inf
         self._trimmed_at = time.monotonic()
         self._owes_a_look = False
-        self._is_primary = False  # as far as is known since anything went wrong
-        self._may_ask = True  # whether it is one
+        self._may_ask = True  # for the role of this Redis
         self.keeps_up = False
 
     def start_over(self, why: str) -> None:
@@ -83,7 +83,7 @@ class Follower:
             await self._sync(self._loss)
         sent = elapsed()
         block = BLOCK if waits else 0.0
-        (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
+        (answer,) = await self._ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
         entries = entries_of(answer)
         for number, entry in enumerate(entries, 1):
             follows = self._place.precedes(entry)
@@ -94,7 +94,7 @@ class Follower:
                 await asyncio.sleep(0)
         await self._send_answers()
         if self._loss is None:
-            if 0 < len(entries) < PAGE and self._is_primary:
+            if 0 < len(entries) < PAGE:
                 self._saw(sent)
             if not entries or time.monotonic() - self._checked_at >= CHECK:
                 await self._check()
@@ -102,8 +102,7 @@ class Follower:
             await self._send_again()
 
     def doubt(self) -> None:
-        """Something went wrong: this Redis may be no primary any more, and is asked before it is believed."""
-        self._is_primary = False
+        """Something went wrong: this Redis may be no primary any more, and has to take the lease at the next look."""
         self._leased_at = self._checked_at = -math.inf
 
     async def leave(self, seconds: float) -> None:
@@ -152,6 +151,9 @@ class Follower:
                 self._process.say_fault(logging.WARNING, "; a receipt lacks the answer of this process", error)
 
     def _saw(self, moment: float) -> None:
+        """All was read up to that moment. That is believed of a primary: the role was asked for, or the lease taken."""
+        if not self._may_ask and self._leased_at == -math.inf:
+            return
         self._process.saw(moment)
         self.keeps_up = True
         self.turn.set()
@@ -176,26 +178,33 @@ class Follower:
             self._records.look_again(SPREAD)
 
     async def _look(self) -> Stream | None:
-        """Look at the stream, the time and the role, and renew the lease where it is due.
-
-        A replica is behind: ReadOnlyError. Where nobody may ask for the role, the lease shows it, which none of them takes.
-        """
-        self._checked_at = time.monotonic()
-        if self._checked_at - self._leased_at >= RENEW:
-            await self._renew()
-        asked, role = time.monotonic(), (REPLICATION,) if self._may_ask else ()
-        try:
-            seconds, answer, *told = await self.line.ask(DEADLINE, TIME, self._commands.look(), *role)
-        except ResponseError as error:
-            if code_of(error) in ELSEWHERE or not self._may_ask:
-                raise
-            self._may_ask, self._leased_at = False, -math.inf
-            return await self._look()
-        if told and is_replica(told[0]):
-            raise ReadOnlyError("it says that it is a replica")
-        self._is_primary = True
+        """Look at the stream and at the time, and renew the lease where it is due."""
+        asked = time.monotonic()
+        seconds, answer = await self._ask(DEADLINE, TIME, self._commands.look())
         self._process.set_clock(time.monotonic() - asked, time_of(seconds))
+        self._checked_at = asked
+        if not self._may_ask or self._checked_at - self._leased_at >= RENEW:
+            await self._renew()
         return stream_of(answer)
+
+    async def _ask(self, deadline: float, *commands: Command) -> list[Any]:
+        """Read something, and the role behind it: a replica knows less than its primary. Raises ReadOnlyError for one.
+
+        Where nobody may ask for the role, the lease shows it, which no replica takes.
+        """
+        role = (REPLICATION,) if self._may_ask else ()
+        try:
+            answers = await self.line.ask(deadline, *commands, *role)
+        except ResponseError as error:
+            if not self._may_ask or getattr(error, "command", REPLICATION) != REPLICATION:
+                raise
+            self._may_ask = False
+            self.doubt()
+            return await self._ask(deadline, *commands)
+        if role and is_replica(answers.pop()):
+            await self.line.drop()  # the address may lead to another one by now
+            raise ReadOnlyError("it says that it is a replica")
+        return answers
 
     async def _renew(self) -> None:
         """Say that this process reads. A Redis that is full is still read; one that is no primary is behind, and is not."""
@@ -214,6 +223,8 @@ class Follower:
         try:
             await self.line.ask(DEADLINE, *commands)
         except Late as fault:
+            if not self._may_ask:
+                raise
             self._process.say_fault(logging.WARNING, "; it is still read", fault)
             return False
         return True
@@ -274,7 +285,7 @@ class Follower:
         """Take whatever is there, or wait for it. Returns when the last of it was asked for."""
         while True:
             sent = elapsed()
-            (answer,) = await self.line.ask(block + DEADLINE, self._commands.read(place.cursor, block))
+            (answer,) = await self._ask(block + DEADLINE, self._commands.read(place.cursor, block))
             entries = entries_of(answer)
             for number, entry in enumerate(entries, 1):
                 self._take(place, entry)
