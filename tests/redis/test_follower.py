@@ -568,3 +568,22 @@ async def test_where_the_role_may_not_be_asked_the_lease_shows_it(own_server, no
         await here.log.publish(revoking("alice"))
         raw.replicaof("127.0.0.1", "1")
     await until(lambda: here.log.silence > 1.5)
+
+
+async def test_what_was_put_back_before_a_look_does_not_hide_the_loss(node, raw, quick):
+    """Another process adds what it knows, which is known here as well; what only Redis knew is gone all the same."""
+    here = await node().started()
+    here.reader._task.cancel()
+    await until(lambda: not here.reader.is_running)
+    own = here.reader._follower
+    appends = [here.process.append(revoking(name)(time.time())) for name in PEOPLE]
+    for lost in (False, True):
+        if lost:
+            raw.delete(LOG)
+        for append in appends:
+            raw.execute_command(*append)
+        own._checked_at = time.monotonic() + follower.CHECK  # so that no look follows
+        await own.step(False)
+    await own._check()
+    assert own._loss == "entries went before they were read"
+    await own.line.drop()

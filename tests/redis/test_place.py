@@ -94,6 +94,7 @@ def test_what_cannot_be_read_is_kept_for_a_day(place, records):
 def test_entries_that_came_and_went_unread_are_counted():
     """A stranger's entry after them names nothing before it, so no chain would tell."""
     place, records = Place(), Records()
+    place.begin(Stream(3, 13, b"3-0", START, entry(1), entry(3)))
     for name in range(1, 4):
         place.move_to(entry(name))
     whole = Stream(3, 13, b"3-0", START, entry(1), entry(3))

@@ -263,12 +263,11 @@ class Follower:
             self._leased_at = -math.inf  # which may be lost as well
         place = Place()
         stream = await self._look()
+        place.begin(stream)
         sent = await self._read_to_end(place)
         self._saw(sent)  # before anything is written, which may hang
-        if stream is not None:
-            place.deleted = stream.deleted
-            if order(stream.last) > order(place.cursor):
-                place.cursor = stream.last  # the entries up to there are gone
+        if stream is not None and order(stream.last) > order(place.cursor):
+            place.cursor = stream.last  # the entries up to there are gone
         if await self._lacking(place):
             ends = time.monotonic() + random.uniform(0, CHECK)  # noqa: S311 - others may add it before
             while (left := ends - time.monotonic()) > 0:

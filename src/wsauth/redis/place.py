@@ -55,13 +55,19 @@ class Place:
         self.deleted = START
         self.has_unread = False
         self._read = 0
-        self._unseen: int | None = None
+        self._unseen = 0
         self._pass = next(_PASSES) << 44
         self._milliseconds, self._numbers, self._homes = array("Q"), array("Q"), array("Q")
         self._start = self._soon = 0  # before them nothing is needed: any more, and in a moment
 
     def __len__(self) -> int:
         return len(self._homes) - self._start
+
+    def begin(self, stream: Stream | None) -> None:
+        """Note what the stream had lost before it is read from its start."""
+        if stream is not None:
+            self.deleted = stream.deleted
+            self._unseen = (stream.added or 0) - stream.length
 
     def precedes(self, entry: Entry) -> bool:
         """Whether nothing is missing between here and the entry that was read next."""
@@ -159,11 +165,7 @@ class Place:
 
     def _has_missed(self, stream: Stream) -> bool:
         """Whether entries came and went between those that were read: a stranger's, which no chain names, can hide that."""
-        if stream.added is None:
-            return False
-        if self._unseen is None:
-            self._unseen = stream.added - self._read
-        return stream.added - self._read != self._unseen
+        return stream.added is not None and stream.added - self._read != self._unseen
 
     def _needed_soon(self, records: Records) -> bytes | None:
         """The first entry that will still be needed in a moment. What lapsed long enough ago is forgotten meanwhile."""
