@@ -15,8 +15,9 @@ import pytest
 from asgiref.local import Local
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from opentelemetry import context as opentelemetry
+from opentelemetry import trace
 
-from wsauth.core.bystanders import is_of_a_request
+from wsauth.core.bystanders import is_bystander, is_of_a_request
 from wsauth.core.context import NOTHING, Variables, bare, ignoring, present
 
 tenant: ContextVar[object] = ContextVar("tenant", default="public")
@@ -135,7 +136,7 @@ def test_what_libraries_keep_there_makes_no_difference(kind):
         if kind == "decimal":
             decimal.getcontext()
         elif kind == "opentelemetry":
-            opentelemetry.attach(opentelemetry.set_value("span", object()))
+            opentelemetry.attach(trace.set_span_in_context(trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)))
         elif kind == "thread":
             SyncToAsync.thread_sensitive_context.set(ThreadSensitiveContext())
         else:
@@ -157,7 +158,7 @@ def a_class(name, module):
         ("ExecutionContext_var", "ddtrace.internal.core"),
         ("elasticapm_transaction_var", "elasticapm.traces"),
         ("anything", "opentelemetry.trace.span"),
-        ("structlog_request_id", "builtins"),
+        ("anything", "structlog.stdlib"),
     ],
 )
 def test_objects_of_the_tracers_make_no_difference(name, module):
@@ -185,15 +186,32 @@ def test_a_request_id_of_a_library_is_known_as_that_very_variable(monkeypatch):
     assert Context().run(visit, own) is not NOTHING
 
 
-def test_a_name_alone_makes_nobody_a_tracer():
-    """`current_context` may be a tenant's."""
-    variable: ContextVar[str] = ContextVar("current_context")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("current_context", "datadog_contextvar", "current_scope", "elasticapm_transaction_var", "elasticapm_tenant"),
+        *("structlog_tenant", "structlog_request_id", "wsauth_tenant", "wsauth_is_recheck", "decimal_context"),
+        *("decimal_context_tenant", "guid", "loguru_context", "iast_var", "deadlock_context"),
+    ],
+)
+@pytest.mark.parametrize("value", ["acme", decimal.Decimal(1), None])
+def test_a_name_alone_makes_no_bystander(name, value):
+    """Any of them may be a tenant's."""
+    variable: ContextVar[object] = ContextVar(name)
 
     def visit():
-        variable.set("acme")
+        variable.set(value)
         return present()
 
     assert Context().run(visit) is not NOTHING
+
+
+def test_wsauths_own_variables_make_no_difference():
+    """Each of them, wherever it stands."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("wsauth")]
+    found = {value for module in modules for value in vars(module).values() if isinstance(value, ContextVar)}
+    assert len(found) >= 2
+    assert all(is_bystander(variable, "anything") for variable in found)
 
 
 async def test_djangos_handles_make_no_difference():
@@ -210,14 +228,16 @@ async def test_djangos_handles_make_no_difference():
 def test_what_is_one_for_everybody_is_asked_without_a_tenant():
     """And with the tracer's span, which it is a part of."""
 
+    span = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
+
     def visit():
         tenant.set("acme")
-        opentelemetry.attach(opentelemetry.set_value("span", "current"))
+        opentelemetry.attach(trace.set_span_in_context(span))
         return bare()
 
     context = Context().run(visit)
     assert context.run(tenant.get) == "public"
-    assert context.run(opentelemetry.get_value, "span") == "current"
+    assert context.run(trace.get_current_span) is span
 
 
 def test_nothing_is_held_that_nobody_keeps():

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
+from opentelemetry import baggage, trace
 from opentelemetry import context as opentelemetry
 from project.people import jwt, log_in
 from project.settings import SECRET_KEY
@@ -24,11 +25,16 @@ serial = count()
 
 
 def span():
-    opentelemetry.attach(opentelemetry.set_value("span", object()))
+    opentelemetry.attach(trace.set_span_in_context(trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)))
 
 
 def of_three_tenants():
     tenant.set(("acme", "globex", "initech")[next(serial) % 3])
+
+
+def of_three_tenants_in_baggage():
+    span()
+    opentelemetry.attach(baggage.set_baggage("tenant", ("acme", "globex", "initech")[next(serial) % 3]))
 
 
 async def presented(kind, user):
@@ -81,9 +87,10 @@ async def test_many_are_looked_up_together(kind, middleware, alice, monkeypatch)
     assert (hops, queries, left) == (2, 2 * each, {NOTHING})
 
 
+@pytest.mark.parametrize("middleware", [of_three_tenants, of_three_tenants_in_baggage])
 @pytest.mark.parametrize("kind", ["session", "drf", "jwt"])
-async def test_those_of_one_tenant_are_looked_up_together(kind, alice, monkeypatch):
+async def test_those_of_one_tenant_are_looked_up_together(kind, middleware, alice, monkeypatch):
     """As many times as there are tenants."""
     verifier, secret, each = await presented(kind, alice)
-    hops, queries, left = await counted(monkeypatch, verifier, secret, of_three_tenants)
+    hops, queries, left = await counted(monkeypatch, verifier, secret, middleware)
     assert (hops, queries, len(left)) == (6, 6 * each, 3)

@@ -50,9 +50,9 @@ def test_a_variable_of_a_request_is_named(module, name, annotation):
     assert found(context_ignores=[variable]) == []
 
 
-@pytest.mark.parametrize("name", ["tenant", "request_tenant", "schema", "structlog_request_id", "current"])
+@pytest.mark.parametrize("name", ["tenant", "request_tenant", "schema", "current"])
 def test_any_other_variable_is_no_news(module, name):
-    """A tenant is kept on purpose, and what a logger keeps there is not kept."""
+    """A tenant is kept on purpose."""
     setattr(module, name, ContextVar(name))
     module.__annotations__ = {"current": ContextVar[str]}
     assert found() == []

@@ -238,7 +238,7 @@ class WebSocketAuthMiddleware:
         try:
             with ignoring(policy.ignored):
                 until = asyncio.get_running_loop().time() + policy.verify_within
-            decision = await _in_time(partial(policy.decide, handshake), policy, until)
+                decision = await _in_time(partial(policy.decide, handshake), policy, until)
         except Exception as error:
             log.logger.error("report only: deciding raised %s", type(error).__name__)
             return

@@ -8,13 +8,15 @@ same. Left out is what is known to make no difference (`bystanders`), and what a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 from weakref import WeakValueDictionary
 
-from wsauth.core.bystanders import is_bystander, local_storage
+from wsauth.core.bystanders import local_storage, own, parts
+from wsauth.core.carriers import NOTHING as NO_PART
+from wsauth.core.carriers import contents
 
 _PLAIN = frozenset((bool, int, float, str, bytes, type(None), uuid.UUID))
 
@@ -23,7 +25,8 @@ class Variables:
     """Variables of a context with their values. Equal ones are one object, which all connections share.
 
     Values are equal where they are plain (a str, a number, a UUID, a tuple or frozenset of these), of one type and equal.
-    Any other value is equal to itself alone. For an `asgiref.local.Local`, that is said of each of its attributes.
+    Any other value is equal to itself alone. For an `asgiref.local.Local`, that is said of each of its attributes; for
+    the container of a tracer, of each value that the application has put into it (`carriers`).
     """
 
     __slots__ = ("__weakref__", "_context", "_locals")
@@ -50,9 +53,9 @@ class Variables:
 
 NOTHING = Variables({})
 
-is_recheck: ContextVar[bool] = ContextVar("wsauth_is_recheck", default=False)  # whether a look is under way here
+is_recheck: ContextVar[bool] = own(ContextVar("wsauth_is_recheck", default=False))  # whether a look is under way here
 
-_ignored: ContextVar[frozenset[ContextVar[Any]]] = ContextVar("wsauth_ignored", default=frozenset())
+_ignored: ContextVar[frozenset[ContextVar[Any]]] = own(ContextVar("wsauth_ignored", default=frozenset()))
 _known: WeakValueDictionary[frozenset[Any], Variables] = WeakValueDictionary()
 
 
@@ -70,9 +73,9 @@ def present() -> Variables:
     """Return what stands in the present context and can make a difference."""
     ignored = _ignored.get()
     held = {
-        variable: value
+        variable: counting
         for variable, value in copy_context().items()
-        if variable not in ignored and not is_bystander(variable, value)
+        if variable not in ignored and (counting := parts(variable, value)[0]) is not NO_PART
     }
     return _shared(held) if held else NOTHING
 
@@ -81,8 +84,8 @@ def bare() -> Context:
     """Return the present context without what can make a difference: for what is one and the same for everybody."""
     context = Context()
     for variable, value in copy_context().items():
-        if is_bystander(variable, value):
-            context.run(variable.set, value)
+        if (rest := parts(variable, value)[1]) is not NO_PART:
+            context.run(variable.set, rest)
     return context
 
 
@@ -102,10 +105,15 @@ def _is_changed_in_place(variable: ContextVar[Any], value: Any) -> bool:
 
 def _mark_of(variable: ContextVar[Any], value: Any) -> object:
     """What of a value must be equal. A Local is seen by the thread alone that its storage names."""
-    stored = local_storage(variable, value)
-    if stored is None:
-        return _mark(value)
-    return getattr(value, "thread_id", None), frozenset((name, _mark(each)) for name, each in stored.items())
+    if (stored := local_storage(variable, value)) is not None:
+        return getattr(value, "thread_id", None), _marks(stored)
+    if (carried := contents(value)) is not None:
+        return type(value), _marks(carried)
+    return _mark(value)
+
+
+def _marks(values: Mapping[Any, Any]) -> frozenset[Any]:
+    return frozenset((name, _mark(each)) for name, each in values.items())
 
 
 def _mark(value: Any) -> object:

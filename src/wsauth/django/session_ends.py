@@ -17,6 +17,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import router
 
+from wsauth.core.bystanders import own
 from wsauth.core.reasons import Reason
 from wsauth.django import engines
 from wsauth.django.database import digest
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 Rule = Callable[..., AbstractContextManager[str | None]]
 
 _watched: WeakSet[type] = WeakSet()
-_not_to_be_told: ContextVar[frozenset[str | None]] = ContextVar("wsauth_not_to_be_told", default=frozenset({""}))
-_is_cycling: ContextVar[bool] = ContextVar("wsauth_is_cycling", default=False)
+_not_to_be_told: ContextVar[frozenset[str | None]] = own(ContextVar("wsauth_not_to_be_told", default=frozenset({""})))
+_is_cycling: ContextVar[bool] = own(ContextVar("wsauth_is_cycling", default=False))
 
 
 def watch(store: type) -> None:
