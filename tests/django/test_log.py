@@ -354,6 +354,11 @@ def test_a_table_that_is_missing_is_named(here, no_table, caplog):
 # The task that reads
 
 
+def test_records_are_held_for_as_long_as_clocks_differ_and_transactions_last():
+    """A row is seen when its transaction commits, and judged by the clock of another host."""
+    assert DatabaseLog()._records.brief >= 240
+
+
 async def test_a_process_that_follows_closes_within_a_second_of_the_commit(rows):
     """With its real clocks, from the commit in the other process to the close in this one, by a look each half second."""
     other = Connections(log=DatabaseLog())

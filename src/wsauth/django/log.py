@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections, router, transaction
 
+from wsauth.core.bystanders import own
 from wsauth.core.context import bare
 from wsauth.django.database import connected, hop
 from wsauth.django.table import Table, model, why
@@ -38,11 +39,11 @@ logger = logging.getLogger("wsauth")
 
 PERIOD = 0.5  # seconds between two looks at the table: the look and the closes shall fit into one second
 LINGER = 10.0  # seconds that it is read for after the last connection has left
-APART = 240.0  # seconds by which hosts' clocks may differ, or that a transaction may be open before its row is seen
+HOSTS_APART = 240.0  # seconds by which clocks may differ, or that a transaction may be open before its row is seen
 ASKED = 0.2  # seconds that a reader waits, once, for Django's thread to say whether it must look there
 APART = 0.5  # seconds that a caller in a transaction waits for a write outside of it
 
-_is_apart: ContextVar[bool] = ContextVar("wsauth_is_apart", default=False)
+_is_apart: ContextVar[bool] = own(ContextVar("wsauth_is_apart", default=False))
 
 
 class DatabaseLog:
@@ -67,7 +68,7 @@ class DatabaseLog:
     _all: ClassVar[weakref.WeakSet[DatabaseLog]] = weakref.WeakSet()
 
     def __init__(self, records: Records | None = None, monotonic: Callable[[], float] = elapsed) -> None:
-        self._records = Records(apart=APART) if records is None else records
+        self._records = Records(apart=HOSTS_APART) if records is None else records
         self._table = Table(self._records, monotonic)
         self._monotonic = monotonic
         self._followed_at = 0.0
