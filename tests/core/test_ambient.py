@@ -27,7 +27,12 @@ OF_PROXIES = [
     "X-Pomerium-Jwt-Assertion", "X-Vouch-User", "X-WEBAUTH-USER", "OIDC_CLAIM_sub", "Shib-Session-ID", "X-Userinfo",
     "X-Consumer-Username", "X-User", "X-User-Id", "Client-Cert", "X-Forwarded-Client-Cert",
     "X-Forwarded-Tls-Client-Cert-Info", "X-SSL-Client-Cert", "X-SSL-Client-S-DN", "Ssl-Client-Subject-Dn",
-    "X-Client-Cert", "X-Amzn-Mtls-Clientcert-Subject", "X-ARR-ClientCert",
+    "X-Client-Cert", "X-Amzn-Mtls-Clientcert-Subject", "X-ARR-ClientCert", "X-Endpoint-API-UserInfo",
+    "X-Apigateway-Api-Userinfo", "X-JWT-Assertion", "X-Okta-User", "X-Saml-User", "X-Email", "X-Forwarded-Roles",
+    "X-Forwarded-Login", "X-Authelia", "X-Nginx-User", "X-Zitadel-User", "Istio-User", "X-Jwt-Payload", "X-Hasura-User-Id",
+    "X-Sub", "X-Principal", "X-Identity", "X-Kerberos-User", "X-Krb-User", "X-LDAP-User", "X-Requested-User", "X-Login",
+    "X-Logged-In-User", "X-Gateway-User", "X-Account", "X-Cert", "X-AppEngine-User-Email", "X-SSO-User", "SM_USER", "SMUSER",
+    "X-IIS-WindowsAuthToken", "LOGON_USER", "X-Replit-User-Id", "X-WebAuth-Login", "X-UPN", "X-Roles",
 ]  # fmt: skip
 OF_CLIENTS = [
     "Authorization",
@@ -37,7 +42,27 @@ OF_CLIENTS = [
     "X-User-Token",
     "X-Device-Key",
     "X-CSRFToken",
+    "X-JWT",
+    "X-JWT-Token",
+    "X-Id-Token",
+    "X-Forwarded-Authorization",
+    "X-Hasura-Admin-Secret",
+    "X-Account-Key",
+    "X-Client-Secret",
+    "X-Amz-Security-Token",
+    "X-Ticket",
+    "Api-Key",
+    "Ocp-Apim-Subscription-Key",
 ]
+OF_NOBODY = [
+    "X-Forwarded-For", "X-Real-IP", "CF-Connecting-IP", "CF-Connecting-IPv6", "True-Client-IP", "X-Client-IP", "Client-IP",
+    "Fastly-Client-IP", "X-Cluster-Client-IP", "X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Azure-ClientIP",
+    "Remote-Addr", "REMOTE_ADDR", "X-Remote-Addr", "Forwarded", "Via", "Host", "X-Forwarded-Host", "X-Forwarded-Proto",
+    "Origin", "Referer", "User-Agent", "Accept-Language", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
+    "Sec-WebSocket-Extensions",
+    "Sec-Fetch-Site", "Sec-CH-UA", "Connection", "Upgrade", "Cache-Control", "X-Requested-With", "X-Request-ID",
+    "Traceparent", "X-Amzn-Trace-Id", "CF-Ray", "CF-IPCountry", "Proxy-Authorization",
+]  # fmt: skip
 
 
 async def verify(credentials: Credentials) -> Identity | None:
@@ -62,6 +87,16 @@ def test_what_clients_send_themselves_is_not(name):
     assert not Header(name).ambient
     assert Header(name, ambient=True).ambient
     assert Header(name, ambient=True) == Header(name)  # one place, which two schemes cannot share
+
+
+@pytest.mark.parametrize("name", OF_NOBODY)
+def test_what_names_nobody_is_no_credential(name):
+    """An address, a program or a page: it is refused where it is written, with the place where it can be looked at."""
+    for spelling in (name, name.upper(), name.replace("-", "_")):
+        with pytest.raises(ConfigurationError, match=r"who somebody is.*handshake\.header"):
+            Header(spelling)
+    with pytest.raises(ConfigurationError, match="who somebody is"):
+        Header(name, ambient=True)
 
 
 @pytest.mark.parametrize("ambient", ["yes", 1, None])

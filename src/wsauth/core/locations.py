@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wsauth.core.ambient import is_ambient_header
+from wsauth.core.ambient import is_ambient_header, is_nameless_header
 from wsauth.core.errors import ConfigurationError
 from wsauth.core.handshake import Handshake, is_token, offered_subprotocols
 from wsauth.core.location import MAX_PARTS, MAX_SECRET, Location, credentials, is_visible, malformed, presents
@@ -107,7 +107,8 @@ class Header:
     credentials a browser sends by itself: the Origin would not be asked for.
 
     `ambient=True` is for a header that a proxy adds for every page of a logged-in browser: it counts only where a cookie
-    would. Those of well-known proxies (`wsauth.core.ambient`: Remote-User, Cf-Access-Jwt-Assertion, ...) always are.
+    would. Those of well-known proxies (`wsauth.core.ambient`: Remote-User, Cf-Access-Jwt-Assertion, ...) always are. Those
+    that name nobody (`User-Agent`, `X-Forwarded-For`, `Sec-Fetch-Site`, ...) raise ConfigurationError.
     """
 
     name: str = field(default="Authorization", compare=False)
@@ -123,6 +124,12 @@ class Header:
             raise ConfigurationError("Header('Cookie') would ignore the Origin; write Cookie('name of the cookie')")
         if key == "sec-websocket-protocol":
             raise ConfigurationError(f"Header({self.name!r}) is a list of names; write Subprotocol('bearer')")
+        if is_nameless_header(key):
+            raise ConfigurationError(
+                f"Header({self.name!r}) proves nothing about who somebody is: any client writes what it likes there, or many"
+                " share what a proxy writes. Write Header('X-API-Key') for a key, and look at this one in"
+                f" Policy(allow=...): handshake.header({key.encode()!r})"
+            )
         if not isinstance(self.ambient, bool):
             raise ConfigurationError(
                 f"Header({self.name!r}, ambient={self.ambient!r}): write ambient=True, or leave it out"
