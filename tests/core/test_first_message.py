@@ -136,6 +136,7 @@ def test_no_handshake_holds_it():
         {"deadline": float("inf")},
         {"deadline": "10"},
         {"deadline": None},
+        {"deadline": True},
         {"max_size": 0},
         {"max_size": -1},
         {"max_size": 1e4},

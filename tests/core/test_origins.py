@@ -218,6 +218,13 @@ def test_no_origin_is_absent():
         (["https://app.example.com:0"], "port"),
         (["https://app.example.com:65536"], "port"),
         (["https://app.example.com."], "https://app.example.com"),
+        (["https://1.2.3.4.5"], "https://app.example.com"),
+        (["https://1.2.3"], "https://app.example.com"),
+        (["http://256.0.0.1"], "https://app.example.com"),
+        (["http://127.0.0.01"], "https://app.example.com"),
+        (["http://0x7f.1"], "https://app.example.com"),
+        (["https://example.1"], "https://app.example.com"),
+        ([f"https://{'a' * 64}.example"], "https://app.example.com"),
         (["https://[fe80::1%25eth0]"], "https://app.example.com"),
         (["https://straße.de"], "xn--"),
         (["https://\uff41pp.example.com"], "xn--"),
@@ -251,6 +258,30 @@ def test_a_scheme_of_ones_own_is_named():
     for schemes in ("myapp", [5]):
         with pytest.raises(ConfigurationError, match=r'write a list of names, as schemes=\["myapp"\]'):
             Origins("myapp://localhost", schemes=schemes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "scheme", ["null", "NULL", "file", "data", "blob", "about", "javascript", "filesystem", "wss", "ws"]
+)
+def test_a_scheme_whose_pages_have_no_origin_cannot_be_named(scheme: str):
+    """Any site can make such a page, as a sandboxed frame."""
+    with pytest.raises(ConfigurationError, match=r'any site.* schemes=\["myapp"\]'):
+        Origins(APP, schemes=[scheme])
+
+
+@pytest.mark.parametrize("scheme", ["", "*", "my app", "myapp://", "myapp:", "1app"])
+def test_what_is_no_scheme_cannot_be_named(scheme: str):
+    """No Origin would ever have it."""
+    with pytest.raises(ConfigurationError, match=r'write the name alone, as schemes=\["myapp"\]'):
+        Origins(APP, schemes=[scheme])
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:3000", "http://0.0.0.0:8000", "https://3com.example", "http://[::1]", "https://x"]
+)
+def test_hosts_that_can_be_are_taken(origin: str):
+    """Addresses as browsers write them, names with digits, names of a network at home."""
+    assert Origins(origin).check(sent(origin)) is ALLOWED
 
 
 # --- the host of the handshake ----------------------------------------------------------------------------------------
@@ -416,7 +447,17 @@ def test_allowed_hosts_that_are_no_names_do_not_start(rule: Any, hosts: Any):
 
 @pytest.mark.parametrize(
     "host",
-    ["https://example.com", "example.com:8000", "example.com/", "*.example.com", "", ".", "a..b", "b\xfccher.example"],
+    [
+        "https://example.com",
+        "example.com:8000",
+        "example.com/",
+        "*.example.com",
+        "",
+        ".",
+        "a..b",
+        "b\xfccher.example",
+        "1.2.3.4.5",
+    ],
 )
 @pytest.mark.parametrize("rule", [SameHost, SameHostOrAbsent])
 def test_a_pattern_that_no_host_matches_is_refused_where_it_is_written(rule: Any, host: str):

@@ -166,10 +166,18 @@ def test_token_for_an_audience_is_refused_where_none_is_configured(value: Any):
 
 
 @pytest.mark.parametrize("name", ["issuer", "audience", "token_type"])
-@pytest.mark.parametrize("value", ["", [], [""], [1], 1, b"chat"])
+@pytest.mark.parametrize("value", ["", " ", "\t\n", [], [""], [" "], ["chat", " "], [1], 1, b"chat"])
 def test_expectation_that_is_no_text_stops_the_start(name: str, value: Any):
     """An empty expectation would expect nothing."""
     with pytest.raises(ConfigurationError, match=name):
+        verifier(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["issuer", "audience", "token_type"])
+@pytest.mark.parametrize("value", [" chat", "chat\n", ["news", "chat "]])
+def test_expectation_with_blanks_around_stops_the_start(name: str, value: Any):
+    """No token would ever meet it; it comes out of a file or a form."""
+    with pytest.raises(ConfigurationError, match=f"{name} is .*write 'chat'"):
         verifier(**{name: value})
 
 

@@ -37,7 +37,11 @@ class FirstMessage:
                 raise ConfigurationError(f"FirstMessage({name}={value!r}): write a text, or leave it out")
         if self.field == "type":
             raise ConfigurationError('FirstMessage(field="type"): that member holds the type; write field="token"')
-        if not isinstance(self.deadline, int | float) or not 0 < self.deadline <= 120:
+        if (
+            isinstance(self.deadline, bool)
+            or not isinstance(self.deadline, int | float)
+            or not 0 < self.deadline <= 120
+        ):
             raise ConfigurationError(f"FirstMessage(deadline={self.deadline!r}): write seconds, above 0 and up to 120")
         if not isinstance(self.max_size, int) or self.max_size < 64:
             raise ConfigurationError(f"FirstMessage(max_size={self.max_size!r}): write a number of bytes, at least 64")

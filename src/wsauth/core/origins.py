@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from wsauth.core.errors import ConfigurationError
-from wsauth.core.hosts import host_matches, is_wide
+from wsauth.core.hosts import host_matches, is_possible, is_wide
 from wsauth.core.verifier import is_async
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ _AUTHORITY = r"(\[[0-9a-f:.]+\]|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{0,
 _HOST = re.compile(_AUTHORITY)
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://" + _AUTHORITY)
 MAX_ORIGIN = 300  # characters: a host name has at most 253 (RFC 1035 §2.3.4)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+# Their pages have the Origin `null` (HTML, "opaque origin"), or are no pages at all.
+_NOBODYS = ("null", "file", "filesystem", "data", "blob", "about", "javascript", "view-source", "mailto", "ws", "wss")
 _WEB_PORTS = {"http": 80, "https": 443}
 KNOWN_SCHEMES: tuple[str, ...] = ("http", "https", "capacitor", "ionic", "tauri", "wails", "app", "electron", "ms-appx")
 KNOWN_SCHEMES += ("ms-appx-web", "chrome-extension", "moz-extension", "safari-web-extension", "extension")
@@ -111,7 +114,8 @@ class Origins:
             raise ConfigurationError('Origins() allows nothing: write Origins("https://app.example.com") or SameHost()')
         if isinstance(schemes, str) or not all(isinstance(scheme, str) for scheme in schemes):
             raise ConfigurationError(f'Origins(schemes={schemes!r}): write a list of names, as schemes=["myapp"]')
-        known = {*KNOWN_SCHEMES, *(scheme.lower() for scheme in schemes)}
+        schemes = [_own_scheme(scheme) for scheme in schemes]
+        known = {*KNOWN_SCHEMES, *schemes}
         object.__setattr__(self, "allowed", frozenset(_configured(origin, known) for origin in origins))
 
     def check(self, handshake: Handshake) -> OriginVerdict:
@@ -131,7 +135,7 @@ def _configured(text: str, known: Collection[str]) -> Origin:
     if text == "null":
         raise ConfigurationError('Origins("null") would admit sandboxed frames of every site; name real origins')
     origin = parse_origin(_with_a_labels(text.removesuffix("/")))
-    if origin is None:
+    if origin is None or (origin[0] in _WEB_PORTS and not is_possible(origin[1])):
         raise ConfigurationError(
             f"Origins({text!r}): write scheme, host and port as the browser sends them, without a path or a pattern,"
             ' such as "https://app.example.com", "http://localhost:3000" or "https://xn--bcher-kva.example"'
@@ -146,6 +150,17 @@ def _configured(text: str, known: Collection[str]) -> Origin:
             f" Origins({text!r}, schemes=[{origin[0]!r}]) where an application of yours has it"
         )
     return origin
+
+
+def _own_scheme(name: str) -> str:
+    if name.lower() in _NOBODYS:
+        raise ConfigurationError(
+            f"Origins(schemes=[{name!r}]): pages of that scheme have no Origin of their own, and any site can make such"
+            ' a page; write the scheme of your application shell, as schemes=["myapp"]'
+        )
+    if not _SCHEME.fullmatch(name.lower()):
+        raise ConfigurationError(f'Origins(schemes=[{name!r}]): write the name alone, as schemes=["myapp"]')
+    return name.lower()
 
 
 def _meant(text: str, scheme: str) -> str:
@@ -207,7 +222,7 @@ class SameHost:
     def _check_pattern(self, pattern: str) -> None:
         """Refuse what no host could ever match."""
         named = parse_host(pattern.removeprefix("."), "")
-        if pattern != "*" and (named is None or named[2] is not None):
+        if pattern != "*" and (named is None or named[2] is not None or not is_possible(named[1])):
             raise ConfigurationError(
                 f"{type(self).__name__}(allowed_hosts=[{pattern!r}]): write names alone, without scheme, port or path, as"
                 ' "app.example.com", or ".example.com" for it and all below'

@@ -144,6 +144,8 @@ def _date(claims: Mapping[str, Any], name: str) -> float | None:
 def texts(value: object, name: str) -> frozenset[str]:
     """Return the texts of a setting that takes one or several. Raises ConfigurationError for anything else."""
     several = [value] if isinstance(value, str) else value
-    if isinstance(several, Collection) and several and all(isinstance(text, str) and text for text in several):
+    if isinstance(several, Collection) and several and all(isinstance(text, str) and text.strip() for text in several):
+        if (padded := next((text for text in several if text != text.strip()), None)) is not None:
+            raise ConfigurationError(f"JWTVerifier: {name} is {padded!r}, with blanks around; write {padded.strip()!r}")
         return frozenset(several)
     raise ConfigurationError(f"JWTVerifier: {name} is {value!r}; write {name}='...' or a list of such texts")
