@@ -61,7 +61,9 @@ def _key(secret: str | bytes, namespace: str) -> tuple[bytes, bytes]:
     """Return the name of a key, which tells nothing about it, and the key."""
     plain = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     if not isinstance(plain, bytes):
-        raise ConfigurationError(f"RedisLog(secrets=...): each is a str or bytes, not a {type(plain).__name__}")
+        raise ConfigurationError(
+            f"RedisLog(secrets=...) holds a {type(plain).__name__}; {strength.unwrapping(secret)}write each as str or bytes"
+        )
     strength.check_long(plain, "RedisLog(secrets=...)")
     name = hmac.digest(plain, _NAME, hashlib.sha256)[:4].hex().encode()
     return name, hmac.digest(plain, _SIGN + namespace.encode("ascii"), hashlib.sha256)

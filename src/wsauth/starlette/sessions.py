@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import BadSignature, SignatureExpired, TimestampSigner
+from starlette.datastructures import Secret
 
 from wsauth.core import strict_json
 from wsauth.core.errors import ConfigurationError, InvalidCredentials
@@ -64,6 +65,10 @@ class SessionVerifier:
         max_age: int | None = 14 * 24 * 3600,
         load_user: LoadUser | None = None,
     ) -> None:
+        if not isinstance(secret_key, Secret) and (instead := strength.unwrapping(secret_key)):
+            raise ConfigurationError(
+                f"SessionVerifier: a {type(secret_key).__name__} is no secret key; {instead}the str of SessionMiddleware"
+            )
         strength.check_long(str(secret_key).encode("utf-8", "surrogatepass"), "SessionVerifier")
         if load_user is not None:
             require_async(load_user, "SessionVerifier(load_user=...)")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from wsauth.core.errors import ConfigurationError
 from wsauth.verifiers import strength
 from wsauth.verifiers import thumbprint as thumbprints
+from wsauth.verifiers.misplaced import ADDRESS, misplaced
 
 try:
     from cryptography import x509
@@ -97,7 +98,8 @@ def read(configured: Any) -> Material:
     if isinstance(configured, (RSAPublicKey, EllipticCurvePublicKey, Ed25519PublicKey)):
         return Material(configured)
     raise ConfigurationError(
-        f"JWTVerifier: a {type(configured).__name__} is no key; give a secret, a PEM text, a JWK or JWKS('https://…')"
+        f"JWTVerifier: a {type(configured).__name__} is no key; {strength.unwrapping(configured)}"
+        "give a secret, a PEM text, a JWK or JWKS('https://…')"
     )
 
 
@@ -155,15 +157,13 @@ def _read_text(data: bytes) -> Any:
         )
     if data.lstrip().startswith(b"{") and b'"kty"' in data:
         raise ConfigurationError("JWTVerifier: the key is the text of a JWK; write JWTVerifier(json.loads(key), …)")
-    if strength.is_address(data):
+    if (found := misplaced(data)) is ADDRESS:
         raise ConfigurationError(
-            "JWTVerifier: the key is an address; to fetch the keys that are published there write"
+            f"JWTVerifier: the key is {found.what}; to fetch the keys that are published there write"
             " JWTVerifier(JWKS('https://…'), algorithms=['RS256'], …)"
         )
-    if strength.is_file(data):
-        raise ConfigurationError(
-            "JWTVerifier: the key is the name of a file; write JWTVerifier(Path('key.pem').read_bytes(), …)"
-        )
+    if found is not None:
+        raise ConfigurationError(f"JWTVerifier: the key is {found.what}; {found.instead}")
     return data
 
 

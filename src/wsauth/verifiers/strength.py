@@ -7,11 +7,15 @@ says what was found, without showing any of it, and what to write instead.
 from __future__ import annotations
 
 import base64
+import binascii
+import hashlib
+import os
 import re
 from collections import Counter
 from itertools import pairwise
 
 from wsauth.core.errors import ConfigurationError
+from wsauth.verifiers.misplaced import misplaced, spellings
 
 # RFC 7518 §3.2: "A key of the same size as the hash output or larger MUST be used."
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -24,7 +28,8 @@ _PAIRS = 10  # of neighbours; 16 random hexadecimal digits hold fewer about as r
 _REST = 4  # different letters, or twice as many digits, that must be left without the words of a placeholder
 _DIGITS = frozenset(b"0123456789")
 
-# Long enough, and in every attacker's word list: from jwt.io, the FastAPI tutorial, RFC 7515 A.1 and RFC 7520 §3.5.
+# Long enough, and in every attacker's word list: from jwt.io, the tutorials of FastAPI, Hasura, Flask and
+# Spring, RFC 7515 A.1 and RFC 7520 §3.5.
 _PUBLISHED = frozenset(
     {
         b"a-string-secret-at-least-256-bits-long",
@@ -33,6 +38,10 @@ _PUBLISHED = frozenset(
         b"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
         b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
         b"hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg",
+        b"3EK6FD+o0+c7tzBNVfjpMkNDi2yARAAKzQlk8O2IKoxQu4nF7EdAh8s3TwpHwrdWT6R",
+        b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
+        b"404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970",
+        b"3cfa76ef14937c1c0ea519f8fc057a80fcd04a7420f8e8bcd0a7567c272e007b",
     }
 )
 _PLACEHOLDERS = (b"your256bitsecret", b"yoursecretkey", b"changeme", b"replaceme", b"secretkeyhere", b"insertyour")
@@ -44,6 +53,7 @@ _WORDS = """
     change changed it me please replace insert put paste fill set enter here now with in before for production prod
     deploy deployment dev development local localhost random string value text generate generated todo fixme tbd not
     do use never safe must be to bit byte 128 256 384 512 admin root user letmein welcome hello world foo bar baz
+    at least than more minimum min of characters character chars char length bits bytes byte
     keyboard cat lorem ipsum qwertyuiop qwerty asdfghjkl asdf zxcvbnm zxcv abcdefgh abcdef abcd abc 1234567890
     0123456789 12345678 123456 1234 123
 """
@@ -53,9 +63,8 @@ _LEET = bytes.maketrans(b"013457@$!", b"oleastasi")
 _UNFILLED = re.compile(
     rb"\$\{.+\}|\$\(.+\)|\$[A-Z_]+|\{\{.+\}\}|<[^<>]+>|%[A-Z_]+%|%\(\w+\)s|\[\[?[\w .-]+\]\]?", re.DOTALL
 )
-# Neither is a secret, however long: an address is published, a name is guessed.
-_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://|[\w-]+(\.[\w-]+)+(:\d+)?/\S*jwks|//[\w-]+\.", re.IGNORECASE)
-_FILE = re.compile(rb"\.(pem|key|pub|crt|cer|der|jwks?|json|p8|p12|pfx|ppk)$", re.IGNORECASE)
+_DIGESTED = "changeme secretkey secret_key mysecret jwtsecret jwt_secret password1 password123 supersecret test123"
+_DIGESTS = {16: "md5", 20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}  # by their bytes
 _FIX = 'make one with `python -c "import secrets; print(secrets.token_urlsafe(64))"` and keep it out of the code'
 
 
@@ -78,21 +87,34 @@ def check_long(secret: bytes, where: str) -> None:
 
 
 def check_unknown(secret: bytes, where: str) -> None:
-    """Raise ConfigurationError for a secret, however long, that anybody could guess."""
-    if _is_published(secret):
+    """Raise ConfigurationError for a secret, however long, that anybody could guess, and for what is none."""
+    spelled = [text.encode("latin-1") for text in spellings(secret)]
+    if any(map(_is_published, spelled)):
         raise ConfigurationError(f"{where}: the secret is an example from public documentation; {_FIX}")
-    if secret.strip().startswith(DJANGO):
+    if DJANGO in b" ".join(spelled):
         raise ConfigurationError(
             f"{where}: the secret is a SECRET_KEY as `startproject` writes it into the code, where everybody who has seen"
             f" the repository has it; {_FIX}"
         )
-    if is_address(secret) or is_file(secret):
-        what = "an address" if is_address(secret) else "the name of a file"
-        raise ConfigurationError(f"{where}: the secret is {what}, not what is there; {_FIX}")
-    if _is_placeholder(secret):
+    if (found := misplaced(secret)) is not None:
+        raise ConfigurationError(f"{where}: the secret is {found.what}; {found.instead}. To make one anew: {_FIX}")
+    if any(map(_is_placeholder, spelled)):
         raise ConfigurationError(f"{where}: the secret is a placeholder that was never replaced; {_FIX}")
+    if _is_digest(secret.strip()):
+        raise ConfigurationError(f"{where}: the secret is the digest of a word, or of nothing; {_FIX}")
     if _is_simple(secret):
         raise ConfigurationError(f"{where}: the secret repeats a few characters; {_FIX}")
+
+
+def unwrapping(configured: object) -> str:
+    """Say what to write for an object that holds a secret, or the way to one; nothing for any other."""
+    if hasattr(configured, "get_secret_value"):  # pydantic's SecretStr
+        return "write settings.jwt_secret.get_secret_value(), or "
+    if isinstance(configured, os.PathLike):
+        return "write path.read_text().strip(), or "
+    if type(configured).__name__ == "Secret":  # Starlette's
+        return "write str(secret), or "
+    return ""
 
 
 def check_rsa(bits: int, where: str = "JWTVerifier") -> None:
@@ -102,14 +124,6 @@ def check_rsa(bits: int, where: str = "JWTVerifier") -> None:
             f"{where}: the RSA key has {bits} bits, and {RSA_BITS} are required (RFC 7518 §3.3);"
             " make one with `openssl genrsa -out key.pem 3072`"
         )
-
-
-def is_address(secret: bytes) -> bool:
-    return _ADDRESS.match(secret.strip()) is not None
-
-
-def is_file(secret: bytes) -> bool:
-    return _FILE.search(secret.strip()) is not None
 
 
 def _is_published(secret: bytes) -> bool:
@@ -137,6 +151,23 @@ def _is_all_words(text: bytes) -> bool:
 def _letters(text: bytes) -> bytes:
     """The text without case, blanks and punctuation between words."""
     return text.lower().translate(None, b" \t\r\n-_.:,;/+*#~'\"()[]{}<>=?|\\")
+
+
+def _is_digest(secret: bytes) -> bool:
+    """Whether it is the digest of a word of the list, as `echo secret | sha256sum` makes it, in any of its spellings."""
+    raws = [secret]
+    for decode in (binascii.unhexlify, base64.b64decode):
+        try:
+            raws.append(decode(secret))
+        except (binascii.Error, ValueError):
+            continue
+    names = {len(raw): (_DIGESTS[len(raw)], raw) for raw in raws if len(raw) in _DIGESTS}.values()
+    words = (
+        [word.encode() + end for word in ("", *_WORDS.split(), *_DIGESTED.split()) for end in (b"", b"\n")]
+        if names
+        else []
+    )
+    return any(hashlib.new(name, word, usedforsecurity=False).digest() == raw for name, raw in names for word in words)
 
 
 def _is_simple(secret: bytes) -> bool:
