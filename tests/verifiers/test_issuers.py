@@ -116,6 +116,52 @@ def test_several_issuers_with_keys_in_common_stop_the_start(keys: Any):
     assert verifier(keys, issuer=A)
 
 
+COMMON = {
+    "secret": (SECRET, SECRET),
+    "one of several": ([SECRET, OTHER], [OTHER]),
+    "secret under two names": ({"a": SECRET}, {"b": SECRET}),
+    "secret and its JWK": (SECRET, jwk("HS256", kid="b")),
+    "JWK Set": ({"keys": [jwk("HS256")]}, SECRET),
+    "PEM and its JWK": (pem(EC), jwk("ES256", kid="b")),
+    "one JWKS": (shared := JWKS("https://a.example/keys"), shared),
+    "one address": (JWKS("https://a.example/keys"), JWKS("HTTPS://A.example:443/keys#b", cache_for=60)),
+}
+
+
+@pytest.mark.parametrize(("of_a", "of_b"), COMMON.values(), ids=COMMON)
+def test_key_of_two_issuers_stops_the_start(of_a: Any, of_b: Any):
+    """Whoever has it could sign as either; the error says how to write two names of one issuer."""
+    algorithms = ["ES256"] if isinstance(of_a, JWKS) or of_a == pem(EC) else ["HS256"]
+    message = refused(algorithms=algorithms, issuer={A: of_a, B: of_b})
+    assert f"the issuers '{A}' and '{B}' have a key in common" in message
+    assert f"write issuer={{('{A}', '{B}'): keys}}" in message
+
+
+def test_key_of_another_of_several_names_stops_the_start():
+    """The line to write names them all."""
+    alias = f"{A}/"
+    message = refused(issuer={(A, alias): SECRET, B: SECRET})
+    assert all(name in message.partition("write issuer=")[2] for name in (A, alias, B))
+
+
+def test_two_names_of_one_issuer_are_written_together():
+    """One authority signs for all of its tenants, and nobody else does; another issuer stands beside it."""
+    one, alias = "https://one.example/tenant1", "https://one.example/tenant2"
+    by = verifier(issuer={(one, alias): SECRET, B: OTHER})
+    assert by.issuers == {one, alias, B}
+    assert {identity(of(name, KEY_OF[A]), by).issuer for name in (one, alias)} == {one, alias}
+    assert identity(of(B), by).issuer == B
+    assert refusal(of(B, KEY_OF[A]), by) is Reason.INVALID
+    assert refusal(of(alias, KEY_OF[B]), by) is Reason.INVALID
+
+
+def test_keys_at_two_addresses_are_those_of_two_issuers():
+    """Another path, query or port is another address."""
+    for other in ("https://a.example/keys2", "https://a.example/keys?p=b", "https://a.example:8443/keys"):
+        both = {A: JWKS("https://a.example/keys"), B: JWKS(other)}
+        assert verifier(algorithms=["ES256"], issuer=both).issuers == {A, B}
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "clue"),
     [
@@ -125,6 +171,9 @@ def test_several_issuers_with_keys_in_common_stop_the_start(keys: Any):
         (({"a": [SECRET], "b": OTHER},), {}, "issuer={"),
         ((), {"issuer": {}}, "issuer"),
         ((), {"issuer": {7: SECRET}}, "issuer"),
+        ((), {"issuer": {(): SECRET}}, "issuer"),
+        ((), {"issuer": {(A, 7): SECRET}}, "issuer"),
+        ((), {"issuer": {(A, B): SECRET, B: OTHER}}, "named twice"),
         ((), {"issuer": {"": SECRET}}, "issuer"),
         ((), {"issuer": {A: "short"}}, "32"),
         ((), {"issuer": {A: None}}, "NoneType"),

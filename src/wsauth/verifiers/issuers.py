@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from wsauth.verifiers.material import KeyLike
 
 Keys: TypeAlias = "KeyLike | Iterable[KeyLike] | Mapping[str, KeyLike] | JWKS"
-Issuer: TypeAlias = "str | Collection[str] | Mapping[str, Keys]"
+Issuer: TypeAlias = (
+    "str | Collection[str] | Mapping[str, Keys] | Mapping[tuple[str, ...], Keys] | Mapping[str | tuple[str, ...], Keys]"
+)
 
 _FIX = 'write JWTVerifier(issuer={"https://a.example": keys_of_a, "https://b.example": keys_of_b}, algorithms=…)'
 
@@ -35,6 +37,11 @@ class Source:
             self.found = configured
         else:
             self.found = keys.load(configured, algorithms)
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """What tells its keys from those of another source: their thumbprints, or the address where they are."""
+        return frozenset([self.found.address]) if isinstance(self.found, JWKS) else self.found.thumbprints
 
     async def candidates(self, algorithm: str, kid: str | None) -> list[keys.VerificationKey]:
         """Return the keys to try. Raises VerifierUnavailable where they cannot be fetched."""
@@ -95,9 +102,33 @@ def load(configured: Any, issuer: Any, algorithms: tuple[str, ...]) -> Issuers:
 
 
 def _load_each(configured: Any, issuer: Mapping[Any, Any], algorithms: tuple[str, ...]) -> Issuers:
+    """The keys of each issuer. One that has several names is a tuple of them: whoever holds its keys writes them all."""
     if configured is not None:
         raise ConfigurationError(f"JWTVerifier: keys are given beside those of the issuers; {_FIX}")
-    return Issuers({name: _source(issuer[name], algorithms) for name in texts(tuple(issuer), "issuer")})
+    if not issuer:
+        raise ConfigurationError(f"JWTVerifier: issuer is {{}}; {_FIX}")
+    sources = {names: _source(found, algorithms) for names, found in issuer.items()}
+    _check_nothing_is_shared(sources)
+    by_name: dict[str, Source] = {}
+    for names, source in sources.items():
+        for name in texts(names, "issuer"):
+            if by_name.setdefault(name, source) is not source:
+                raise ConfigurationError(f"JWTVerifier: the issuer {name!r} is named twice; {_FIX}")
+    return Issuers(by_name)
+
+
+def _check_nothing_is_shared(sources: Mapping[Any, Source]) -> None:
+    """Raise ConfigurationError where one key, or one address of keys, is that of two issuers."""
+    owners: dict[str, Any] = {}
+    for names, source in sources.items():
+        for mark in source.marks:
+            if (owner := owners.setdefault(mark, names)) is not names:
+                both = (*texts(owner, "issuer"), *texts(names, "issuer"))
+                raise ConfigurationError(
+                    f"JWTVerifier: the issuers {owner!r} and {names!r} have a key in common, or the address of their keys:"
+                    " each could sign as the other (RFC 8725 §3.8). Give each its own; where they are names of one that"
+                    f" signs for all of them, write issuer={{{both!r}: keys}}"
+                )
 
 
 def _source(configured: Any, algorithms: tuple[str, ...]) -> Source:

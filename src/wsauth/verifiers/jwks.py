@@ -114,6 +114,13 @@ class JWKS:
     def __repr__(self) -> str:
         return f"JWKS({self._shown!r})"
 
+    @property
+    def address(self) -> str:
+        """Where the keys are, in one spelling: two that fetch from there have the same keys."""
+        parts = urlsplit(self._url)
+        port = "" if parts.port in (None, 443 if parts.scheme == "https" else 80) else f":{parts.port}"
+        return f"{parts.scheme}://{parts.hostname}{port}{parts.path or '/'}?{parts.query}"
+
     def check_algorithms(self, algorithms: tuple[str, ...]) -> None:
         """Raise ConfigurationError for algorithms whose key cannot be published."""
         for name in algorithms:

@@ -41,7 +41,9 @@ class JWTVerifier:
     secrets, public keys given as secrets and pairs that do not fit raise ConfigurationError.
 
     `issuer` is whom the token must name as its `iss`, which then becomes `Identity.issuer`. Several issuers each have their
-    own keys, in a mapping. Names of one issuer may also share one key or one `JWKS`: `issuer=["https://a", "a"]`.
+    own keys, in a mapping; a key or an address of two of them raises ConfigurationError. Names of one issuer, or of tenants
+    for all of whom one authority signs, share one key or one `JWKS`: `issuer=["https://a", "a"]`, or a tuple of them in the
+    mapping: `issuer={("https://a", "a"): JWKS(...), "https://b": pem}`.
 
     `exp` and a subject are required. A token with an `aud` is refused unless `audience` names it (RFC 7519 §4.1.3).
     `leeway` allows for clocks that differ, by at most 10 seconds.

@@ -65,6 +65,10 @@ class KeyRing:
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def thumbprints(self) -> frozenset[str]:
+        return frozenset(key.key.thumbprint() for key in self._keys)
+
     def candidates(self, algorithm: str, kid: str | None) -> list[VerificationKey]:
         """Return the keys to try: those of that name, else those without a name; for a token without one, all."""
         keys: Sequence[VerificationKey] = self._keys

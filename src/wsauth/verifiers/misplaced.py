@@ -77,7 +77,7 @@ _PATTERNS: tuple[tuple[str, Misplaced], ...] = (
     (rf"[\w .@~$()/\\:-]+\.{_SUFFIX}", _FILE),
     # Where a secret would come from.
     (rf"{_LOOKUPS}[.(\[][\w.'\"()\[\], -]+|(var|local|data|Environment)\.{_SETTING}", _CODE),
-    (rf"(?={_SETTING}$)[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", _VARIABLE),
+    (rf"(?={_SETTING}$)(?!(.*[0-9]){{6}})[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", _VARIABLE),
     (rf"(export |set |\$env:)?{_SETTING} ?= ?(?=.*[^=]).+|[\"']?{_SETTING}[\"']?: .+", _LINE),
     (r"eyJ[\w-]*(\.[\w-]*){2,4}", _TOKEN),
     (r"(?i:[\w.-]{0,12}[*•]{4,}[\w.-]{0,8}|.*(Secret(Str|Bytes)\(|\bredacted\b|<hidden>|\[filtered\]).*)", _MASKED),
