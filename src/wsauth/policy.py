@@ -30,17 +30,17 @@ from wsauth.core.framework import FrameworkScope
 from wsauth.core.identity import Identity
 from wsauth.core.modes import Anonymous, Refusals
 from wsauth.core.origins import OriginRule, OriginVerdict, SameHost
+from wsauth.core.ration import Ration
 from wsauth.core.reasons import Reason
 from wsauth.core.scheme import SecurityScheme
 from wsauth.core.verifier import require_async
 from wsauth.revocation.connections import Connections
+from wsauth.revocation.elapsed import elapsed
 
 if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
 
 __all__ = ["Anonymous", "FrameworkScope", "Policy", "Refusals", "ReportOnly"]
-
-logger = logging.getLogger("wsauth")
 
 RecheckFunction = Callable[[Identity], Awaitable[Identity | None]]
 AllowFunction = Callable[[Identity, "Handshake"], Awaitable[bool]]
@@ -125,6 +125,11 @@ class Policy:
         return frozenset(self.context_ignores)
 
     @cached_property
+    def _ration(self) -> Ration:
+        """What a policy logs is its application's fault, and each handshake of a stranger repeats it."""
+        return Ration(elapsed)
+
+    @cached_property
     def explicit(self) -> tuple[SecurityScheme, ...]:
         """The schemes whose credential the client's own code puts into the handshake."""
         return tuple(s for s in self.schemes if not s.ambient and not isinstance(s.location, FirstMessage))
@@ -151,7 +156,7 @@ class Policy:
             return Deny(Reason.FOREIGN_ORIGIN)
         presented: list[tuple[SecurityScheme, Credentials]] = []
         for scheme in self.explicit:
-            credentials = _read(scheme, handshake)
+            credentials = self._read(scheme, handshake)
             if isinstance(credentials, Deny):
                 return credentials
             if credentials is not None:
@@ -164,7 +169,7 @@ class Policy:
 
     async def verify(self, scheme: SecurityScheme, credentials: Credentials, handshake: Handshake) -> Decision:
         """Decide by one explicit credential, as `decide` does; the first message comes here too."""
-        decision = await _prove(scheme, credentials, handshake)
+        decision = await self._prove(scheme, credentials, handshake)
         if decision is None or (isinstance(decision, Allow) and decision.identity.is_anonymous):
             decision = Deny(Reason.INVALID, "the verifier knows nobody by it", scheme.name)
         return await self._conclude(decision, handshake)
@@ -191,22 +196,22 @@ class Policy:
         try:
             verdict = self.origins.check(handshake)
         except Exception as error:
-            _log_failure("Policy.origins", error)
+            self._failed("Policy.origins", error)
             return OriginVerdict.FOREIGN
         if not isinstance(verdict, OriginVerdict):
-            logger.error("Policy.origins answered a %s, not an OriginVerdict; refused", type(verdict).__name__)
+            self._error(f"Policy.origins answered a {type(verdict).__name__}, not an OriginVerdict; refused")
             return OriginVerdict.FOREIGN
         return verdict
 
     async def _decide_ambient(self, handshake: Handshake, verdict: OriginVerdict) -> Decision:
         nobody: Identity | None = None
         for scheme in self.ambient if verdict is OriginVerdict.ALLOWED else ():
-            credentials = _read(scheme, handshake)
+            credentials = self._read(scheme, handshake)
             if credentials is None:
                 continue
             if isinstance(credentials, Deny):
                 return credentials
-            decision = await _prove(scheme, credentials, handshake)
+            decision = await self._prove(scheme, credentials, handshake)
             if isinstance(decision, Allow) and decision.identity.is_anonymous:
                 nobody = nobody or decision.identity
             elif decision is not None:
@@ -218,7 +223,7 @@ class Policy:
         """Say for the log what there was, and is not read without an Origin."""
         if self.ambient and handshake.header(b"cookie"):
             return "cookies are not read without an Origin"
-        names = [scheme.name for scheme in self.ambient if _read(scheme, handshake) is not None]
+        names = [scheme.name for scheme in self.ambient if self._read(scheme, handshake) is not None]
         return (
             f"{' and '.join(names)}: not read without an Origin, since a proxy adds it for every page" if names else ""
         )
@@ -236,12 +241,48 @@ class Policy:
         try:
             allowed = await self.allow(decision.identity, handshake)
         except Exception as error:
-            _log_failure("Policy.allow", error)
+            self._failed("Policy.allow", error)
             return Deny(Reason.UNAVAILABLE, f"allow raised {type(error).__name__}", decision.identity.scheme)
         if allowed is True:
             return decision
         answer = "False" if allowed is False else f"a {type(allowed).__name__}, and only True admits"
         return Deny(Reason.FORBIDDEN, f"allow answered {answer}", decision.identity.scheme)
+
+    def _read(self, scheme: SecurityScheme, handshake: Handshake) -> Credentials | Deny | None:
+        try:
+            return scheme.read(handshake)
+        except InvalidCredentials as error:
+            return Deny(error.reason, error.detail, scheme.name)
+        except Exception as error:
+            self._failed(f"the location of scheme {scheme.name!r}", error)
+            return Deny(Reason.UNAVAILABLE, f"the location raised {type(error).__name__}", scheme.name)
+
+    async def _prove(self, scheme: SecurityScheme, credentials: Credentials, handshake: Handshake) -> Decision | None:
+        """Ask the verifier; None where it answers "nobody"."""
+        try:
+            identity = await scheme.proof.verify(credentials, handshake)
+        except InvalidCredentials as error:
+            return Deny(error.reason, error.detail, scheme.name)
+        except VerifierUnavailable as error:
+            return Deny(Reason.UNAVAILABLE, error.detail, scheme.name, error.retry_after)
+        except Exception as error:
+            self._failed(f"the verifier of scheme {scheme.name!r}", error)
+            return Deny(Reason.UNAVAILABLE, f"the verifier raised {type(error).__name__}", scheme.name)
+        if identity is None:
+            return None
+        if not isinstance(identity, Identity):
+            self._error(f"the verifier of scheme {scheme.name!r} returned a {type(identity).__name__}, not an Identity")
+            return Deny(Reason.UNAVAILABLE, "the verifier returned no Identity", scheme.name)
+        return Allow(identity.under(scheme.name), scheme)
+
+    def _failed(self, who: str, error: Exception) -> None:
+        """Log where a failure came from, without its message: an exception's text may quote the credential."""
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        where = f"{frame.f_code.co_filename}:{line}"
+        self._error(f"{who} raised {type(error).__qualname__} at {where}; the connection is refused")
+
+    def _error(self, text: str) -> None:
+        self._ration.write(logging.ERROR, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,39 +294,3 @@ class ReportOnly:
     def __post_init__(self) -> None:
         if not isinstance(self.policy, Policy):
             raise ConfigurationError(f"ReportOnly({self.policy!r}): write ReportOnly(policy), with a Policy")
-
-
-def _read(scheme: SecurityScheme, handshake: Handshake) -> Credentials | Deny | None:
-    try:
-        return scheme.read(handshake)
-    except InvalidCredentials as error:
-        return Deny(error.reason, error.detail, scheme.name)
-    except Exception as error:
-        _log_failure(f"the location of scheme {scheme.name!r}", error)
-        return Deny(Reason.UNAVAILABLE, f"the location raised {type(error).__name__}", scheme.name)
-
-
-async def _prove(scheme: SecurityScheme, credentials: Credentials, handshake: Handshake) -> Decision | None:
-    """Ask the verifier; None where it answers "nobody"."""
-    try:
-        identity = await scheme.proof.verify(credentials, handshake)
-    except InvalidCredentials as error:
-        return Deny(error.reason, error.detail, scheme.name)
-    except VerifierUnavailable as error:
-        return Deny(Reason.UNAVAILABLE, error.detail, scheme.name, error.retry_after)
-    except Exception as error:
-        _log_failure(f"the verifier of scheme {scheme.name!r}", error)
-        return Deny(Reason.UNAVAILABLE, f"the verifier raised {type(error).__name__}", scheme.name)
-    if identity is None:
-        return None
-    if not isinstance(identity, Identity):
-        logger.error("the verifier of scheme %r returned a %s, not an Identity", scheme.name, type(identity).__name__)
-        return Deny(Reason.UNAVAILABLE, "the verifier returned no Identity", scheme.name)
-    return Allow(identity.under(scheme.name), scheme)
-
-
-def _log_failure(who: str, error: Exception) -> None:
-    """Log where a failure came from, without its message: an exception's text may quote the credential."""
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
-    where = f"{frame.f_code.co_filename}:{line}"
-    logger.error("%s raised %s at %s; the connection is refused", who, type(error).__qualname__, where)

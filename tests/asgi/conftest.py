@@ -6,9 +6,17 @@ from collections.abc import AsyncIterator
 import pytest
 from fakes import FakeTimeLoop, left_behind, turns
 
+from wsauth.asgi import log
+
 
 def pytest_asyncio_loop_factories():
     return {"fake_time": FakeTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def whole_ration() -> None:
+    """Each test has a log to itself."""
+    log.ration.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,17 @@
 """What the log says of a refusal, whatever the client sent."""
 
+import asyncio
 import logging
 
 import pytest
-from fakes import knocked, knocking, named, websocket_scope
+from fakes import FakeApplication, FakeServer, knocked, knocking, named, websocket_scope
 
-from wsauth import InvalidCredentials, Origins, Policy, Reason
-from wsauth.asgi.log import LINES, WINDOW, Lines, one_line, shown
+from wsauth import InvalidCredentials, Origins, Policy, Reason, SecurityScheme, WebSocketAuthMiddleware
+from wsauth.asgi import log
+from wsauth.asgi.log import Lines, one_line, shown
 from wsauth.core.decision import Deny
 from wsauth.core.handshake import Handshake
+from wsauth.core.ration import LINES, WINDOW
 from wsauth.testing import FakeClock
 
 NASTY = "\r\n\x1b[31m\u2028FAKE LINE"
@@ -108,3 +111,67 @@ def test_refusals_are_logged_some_in_a_while_with_a_count_of_the_rest(caplog):
     lines.refused(Deny(Reason.FOREIGN_ORIGIN), handshake, "abc")
     assert "30 more refusals (origin not allowed)" in caplog.messages[-2]
     assert len(caplog.records) == LINES + 3
+
+
+FAULTS = {
+    "verifier": lambda: Policy([named(verifier=failing)]),
+    "verifier without an identity": lambda: Policy([named(verifier=answering("nobody"))]),
+    "allow": lambda: Policy([named()], allow=failing_allow),
+    "origin rule": lambda: Policy([named()], origins=FailingRule()),
+    "location": lambda: Policy([SecurityScheme("key", FailingLocation(), answering(None))]),
+    "cancelled verifier": lambda: Policy([named(verifier=cancelled)]),
+}
+
+
+async def failing(credentials):
+    raise KeyError("boom")
+
+
+async def failing_allow(identity, handshake):
+    raise KeyError("boom")
+
+
+async def cancelled(credentials):
+    raise asyncio.CancelledError
+
+
+def answering(what):
+    async def verify(credentials):
+        return what
+
+    return verify
+
+
+class FailingRule:
+    def check(self, handshake):
+        raise KeyError("boom")
+
+
+class FailingLocation:
+    ambient = False
+
+    def read(self, handshake):
+        raise KeyError("boom")
+
+    def strip(self, scope):
+        pass
+
+
+@pytest.mark.parametrize("make", FAULTS.values(), ids=FAULTS)
+async def test_fault_of_the_application_is_logged_some_in_a_while(make, caplog):
+    """At once the first time, as an error; strangers repeat it at each handshake, and fill nothing."""
+    policy = make()
+    guarded = WebSocketAuthMiddleware(FakeApplication(), policy)
+    for number in range(200):
+        server = FakeServer()
+        await server.serve(guarded, knocking(server))
+        errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert len(errors) == min(number + 1, LINES)
+    assert len(caplog.records) <= 2 * LINES  # those about the refusals are rationed, too
+
+
+async def test_closes_are_logged_some_in_a_while(caplog):
+    """Whoever opens sockets and has them closed cannot fill the log."""
+    for number in range(LINES * 3):
+        log.closing(f"{number:x}", Reason.TIMEOUT)
+    assert len(caplog.records) == LINES

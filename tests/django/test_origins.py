@@ -10,7 +10,7 @@ from channels.security.websocket import OriginValidator as OfChannels
 from django.test import override_settings
 
 from wsauth import ConfigurationError
-from wsauth.asgi.log import LINES
+from wsauth.core.ration import LINES
 from wsauth.django import AllowedHostsOriginValidator, OriginValidator
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from wsauth.asgi.log import ration
 from wsauth.asgi.refusal import Refusal
 from wsauth.core.reasons import Reason
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from wsauth.asgi.refusal import Delivery
     from wsauth.asgi.types import Message
 
-logger = logging.getLogger("wsauth")
 
 _BY_STATUS = {401: Reason.INVALID, 403: Reason.FORBIDDEN, 408: Reason.TIMEOUT, 429: Reason.TOO_MANY}
 _BY_CODE = {reason.close_code: reason for reason in reversed(Reason)}  # the first reason of a code wins
@@ -54,19 +54,24 @@ class Answer:
         if chosen in self.offered or (chosen is not None and chosen == self.marker):
             return message
         if chosen is not None:
-            logger.warning("the application chose a subprotocol that the client did not offer; it is not sent")
+            ration.write(
+                logging.WARNING, "the application chose a subprotocol that the client did not offer; it is not sent"
+            )
         return message if chosen == self.marker else {**message, "subprotocol": self.marker}
 
     def _absorb(self, message: Message, delivery: Delivery) -> Refusal | None:
         if message.get("headers"):
-            logger.warning("headers of websocket.accept are lost: FirstMessage accepts before the application does")
+            ration.write(
+                logging.WARNING,
+                "headers of websocket.accept are lost: FirstMessage accepts before the application does",
+            )
         already = self.offered[0] if self.offered else None
         if message.get("subprotocol") in (None, already):
             return None
-        logger.error(
-            "the application chose a subprotocol other than %r, which was accepted before the first message;"
+        ration.write(
+            logging.ERROR,
+            f"the application chose a subprotocol other than {already!r}, which was accepted before the first message;"
             " name it first in Policy(subprotocols=...)",
-            already,
         )
         return delivery.refusal(Reason.FORBIDDEN)
 

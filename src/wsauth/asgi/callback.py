@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from wsauth.asgi.log import ration
 from wsauth.asgi.running import is_cancelled
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.identity import Identity
@@ -17,8 +18,6 @@ from wsauth.core.reasons import Reason
 if TYPE_CHECKING:
     from wsauth.core.verifier import Finding
     from wsauth.policy import Policy
-
-logger = logging.getLogger("wsauth")
 
 AT_ONCE = 10  # calls
 PATIENCE = 8.0  # seconds for one call
@@ -55,12 +54,14 @@ class Callback:
         except (Exception, asyncio.CancelledError) as error:
             if is_cancelled():
                 raise
-            logger.error("Policy.recheck raised %s", type(error).__name__)
+            ration.write(logging.ERROR, f"Policy.recheck raised {type(error).__name__}")
             return VerifierUnavailable(f"Policy.recheck raised {type(error).__name__}")
         if isinstance(answer, Identity):
             return answer if answer is identity else answer.completed(identity)  # verifiers look at it later
         if answer is not None:
-            logger.error("Policy.recheck answered a %s, and only an Identity goes on", type(answer).__name__)
+            ration.write(
+                logging.ERROR, f"Policy.recheck answered a {type(answer).__name__}, and only an Identity goes on"
+            )
         return InvalidCredentials("Policy.recheck answered no identity", Reason.REVOKED)
 
 

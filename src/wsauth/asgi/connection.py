@@ -12,11 +12,11 @@ Whose the connection is, and until when, is the business of its lease (`lease`).
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import time
 from typing import TYPE_CHECKING
 
+from wsauth.asgi import log
 from wsauth.asgi.answer import Answer
 from wsauth.asgi.ended import Ended
 from wsauth.asgi.lease import Lease
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from wsauth.core.scheme import SecurityScheme
     from wsauth.policy import Policy
 
-logger = logging.getLogger("wsauth")
 
 CLOSED = float("-inf")  # in the loop's time
 LINGER = 3.0  # seconds after the end until an application that has not returned is cancelled
@@ -201,7 +200,7 @@ class Connection:
         """Send the close, on its own event loop only. The application goes on waiting until `wake`."""
         if self._ended is None and self._wire.phase is not Phase.CLOSED:
             self._ended = Ended(self.delivery.refusal(reason), self.loop)  # first: a sink may ask for the same again
-            logger.info("closing connection %s: %s", self.id, reason.text)
+            log.closing(self.id, reason)
             if self._admitted_at is not None:
                 kind = EventKind.EXPIRED if reason is Reason.EXPIRED else EventKind.REVOKED
                 self.emit(kind, reason, self._clock() - self._admitted_at)
@@ -313,7 +312,7 @@ class Connection:
         except Exception as error:
             if self._ended is None or not comes_of_the_end(error):
                 raise
-            logger.debug("connection %s: the application left with %s", self.id, type(error).__name__)
+            log.logger.debug("connection %s: the application left with %s", self.id, type(error).__name__)
         finally:
             self._closed()  # an end that comes now is too late
             self.handshake = self.server_scope = None  # of a connection that was never accepted

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from wsauth.asgi.agenda import Agenda
 from wsauth.asgi.kept import kept
+from wsauth.asgi.log import ration
 from wsauth.core.context import NOTHING
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
@@ -149,10 +150,12 @@ class Lease:
         """Take the identity as it stands now. Returns why the connection must end instead, where it must."""
         before = self.identity
         if (identity.subject, identity.issuer) != (before.subject, before.issuer):
-            logger.error(
-                "connection %s: its re-check answered another subject, or that of another issuer; it never changes hands",
-                self.connection.id,
-            )
+            if ration.admits("connections that would change hands", logging.ERROR):
+                logger.error(
+                    "connection %s: its re-check answered another subject, or that of another issuer; it never changes"
+                    " hands",
+                    self.connection.id,
+                )
             return Reason.REVOKED
         self.identity = replace(identity, scheme=before.scheme)
         for registry in self._registries:

@@ -1,4 +1,4 @@
-"""What the log says of a refusal. Everything a client sent is escaped and cut, so that it cannot forge a line."""
+"""What the log says of refusals and closes. Everything a client sent is escaped and cut, so that it cannot forge a line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
+from wsauth.core.ration import Ration
 from wsauth.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from wsauth.core.handshake import Handshake
 
 logger = logging.getLogger("wsauth")
-
-LINES = 20  # of one reason
-WINDOW = 10.0  # seconds
 
 
 def incident() -> str:
@@ -44,11 +42,10 @@ def _cut(escaped: str, most: int) -> str:
 class Lines:
     """The lines about refusals of one application. Strangers cause them, so of each reason there are some in a while."""
 
-    __slots__ = ("_clock", "_windows")
+    __slots__ = ("_ration",)
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._windows: dict[Reason, tuple[float, int]] = {}  # when it ends, and how many there were
+        self._ration = Ration(clock)
 
     def refused(self, deny: Deny, handshake: Handshake, incident_id: str, verb: str = "refused") -> None:
         """Log a refusal under its incident id, with the explanation that the client does not get."""
@@ -72,14 +69,16 @@ class Lines:
 
     def admits(self, reason: Reason, level: int) -> bool:
         """Count a line. Returns whether it may be written."""
-        ends, count = self._windows.get(reason, (0.0, 0))
-        now = self._clock()
-        if now >= ends:
-            if count > LINES:
-                logger.log(level, "%d more refusals (%s) are not in this log", count - LINES, reason.text)
-            ends, count = now + WINDOW, 0
-        self._windows[reason] = ends, count + 1
-        return count < LINES
+        return self._ration.admits(f"refusals ({reason.text})", level)
+
+
+ration = Ration(time.monotonic)  # of everything else that a client or the application causes, in this process
+
+
+def closing(connection_id: str, reason: Reason) -> None:
+    """Log that wsauth closes a connection."""
+    if logger.isEnabledFor(logging.INFO) and ration.admits(f"closes ({reason.text})", logging.INFO):
+        logger.info("closing connection %s: %s", connection_id, reason.text)
 
 
 def _origin_advice(handshake: Handshake) -> str:

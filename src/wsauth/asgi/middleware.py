@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -240,7 +241,7 @@ class WebSocketAuthMiddleware:
                 until = asyncio.get_running_loop().time() + policy.verify_within
                 decision = await _in_time(partial(policy.decide, handshake), policy, until)
         except Exception as error:
-            log.logger.error("report only: deciding raised %s", type(error).__name__)
+            log.ration.write(logging.ERROR, f"report only: deciding raised {type(error).__name__}")
             return
         if isinstance(decision, Allow) and not self._lives(decision.identity):
             decision = Deny(Reason.EXPIRED, "the identity has expired", decision.identity.scheme)
@@ -266,7 +267,7 @@ async def _in_time(decide: Decide, policy: Policy, when: float) -> Decision:
     except asyncio.CancelledError:
         if is_cancelled():
             raise
-        log.logger.error("a verifier raised CancelledError; the connection is refused")
+        log.ration.write(logging.ERROR, "a verifier raised CancelledError; the connection is refused")
         return Deny(Reason.UNAVAILABLE, "a verifier was cancelled")
     else:
         if not limit.expired():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from wsauth.asgi.agenda import Agenda
 from wsauth.asgi.callback import AT_ONCE, Callback
-from wsauth.asgi.log import one_line
+from wsauth.asgi.log import one_line, ration
 from wsauth.asgi.running import is_cancelled
 from wsauth.core.context import NOTHING, Variables, is_recheck
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
@@ -217,7 +217,8 @@ class Rechecks:
     def _judge(self, lease: Lease, asked: Identity, finding: Finding) -> Reason | None:
         """Take in a finding about the identity that was asked about. Returns why the connection must end, where it must."""
         if isinstance(finding, InvalidCredentials):
-            logger.info("connection %s holds no longer: %s", lease.connection.id, one_line(finding.detail))
+            if ration.admits(f"connections that hold no longer ({finding.reason.text})", logging.INFO):
+                logger.info("connection %s holds no longer: %s", lease.connection.id, one_line(finding.detail))
             return finding.reason
         if isinstance(finding, Identity):
             self._failing_since.pop(lease, None)
@@ -229,12 +230,13 @@ class Rechecks:
             return None
         if not isinstance(finding, VerifierUnavailable):
             who = type(self._rechecker).__name__
-            logger.error("%s answered a %s, which is no finding", who, type(finding).__name__)
+            ration.write(logging.ERROR, f"{who} answered a {type(finding).__name__}, which is no finding")
         now = self._loop.time()
         since = self._failing_since.setdefault(lease, now)
         if now - since < UNCONFIRMED or (lease.is_trusted_blindly and not lease.sees_its_logs):
             return None
-        logger.info("connection %s could not be confirmed for %.0f s", lease.connection.id, now - since)
+        if ration.admits("connections that could not be confirmed", logging.INFO):
+            logger.info("connection %s could not be confirmed for %.0f s", lease.connection.id, now - since)
         return Reason.UNAVAILABLE
 
 

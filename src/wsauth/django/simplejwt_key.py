@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 
 from wsauth.core.errors import ConfigurationError, VerifierUnavailable
+from wsauth.core.ration import Ration
 from wsauth.verifiers import strength, thumbprint
 
 logger = logging.getLogger("wsauth")
-
+_ration = Ration(time.monotonic)  # of what each token would say again
 _WHERE = 'SIMPLE_JWT["SIGNING_KEY"]'
 
 
@@ -37,7 +39,7 @@ def check_late() -> None:
     try:
         check()
     except ConfigurationError as error:
-        logger.error("every token is refused: %s", error)
+        _ration.write(logging.ERROR, f"every token is refused: {error}")
         raise VerifierUnavailable("the key of SIMPLE_JWT is refused") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from django.conf import settings
 from wsauth.core.active import is_active
 from wsauth.core.errors import ConfigurationError, InvalidCredentials, VerifierUnavailable
 from wsauth.core.identity import Identity
+from wsauth.core.ration import Ration
 from wsauth.core.reasons import Reason
 from wsauth.core.verifier import Finding, Verifier, VerifierFunction, as_verifier
 from wsauth.django.database import NO_SUCH_ROW, ask
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("wsauth")
+_ration = Ration(time.monotonic)
 
 
 Name = tuple[str, str]  # of a user: a field, and exactly its text
@@ -99,11 +102,12 @@ class UserVerifier:
                 raise InvalidCredentials("no field is named for the issuer")
             return field
         if identity.issuer is not None and self.issuers is None:  # there may be others with the same subjects
-            logger.error(
-                "%s names the issuer %r, and does not say in an attribute `issuers` that there is no other; write"
-                " UserVerifier(..., field={%r: %r})",
-                *(type(self._inner).__name__, identity.issuer, identity.issuer, self.field),
-            )
+            if _ration.admits("issuers that nobody has named", logging.ERROR):
+                logger.error(
+                    "%s names the issuer %r, and does not say in an attribute `issuers` that there is no other; write"
+                    " UserVerifier(..., field={%r: %r})",
+                    *(type(self._inner).__name__, identity.issuer, identity.issuer, self.field),
+                )
             raise VerifierUnavailable("UserVerifier has one field for an unknown number of issuers")
         return self.field
 

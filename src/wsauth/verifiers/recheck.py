@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 
 from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
+from wsauth.core.ration import Ration
 from wsauth.core.reasons import Reason
 
-logger = logging.getLogger("wsauth")
+_ration = Ration(time.monotonic)  # one fault may be that of each connection
 
 
 def failed(error: Exception) -> InvalidCredentials | VerifierUnavailable:
@@ -23,5 +25,5 @@ def failed(error: Exception) -> InvalidCredentials | VerifierUnavailable:
         return error if error.reason is not Reason.INVALID else InvalidCredentials(error.detail, Reason.REVOKED)
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     where = f"{frame.f_code.co_filename}:{line}"  # and not its text, which may quote a credential
-    logger.error("a re-check raised %s at %s", type(error).__qualname__, where)
+    _ration.write(logging.ERROR, f"a re-check raised {type(error).__qualname__} at {where}")
     return VerifierUnavailable(f"the re-check raised {type(error).__name__}")

@@ -17,9 +17,9 @@ from servers.apps import consumers, endpoints
 from servers.apps.policies import POLICIES
 from servers.apps.visits import verified, visits
 from wsauth import Connection
-from wsauth.asgi import log
+from wsauth.core import ration
 
-log.LINES = 10_000  # the tests of a server look for the line of each refusal, and are many in a few seconds
+ration.LINES = 10_000  # the tests of a server look for the line of each refusal, and are many in a few seconds
 logging.basicConfig(level=logging.INFO)
 
 SOURCE = str(Path(wsauth.__file__).parent)
