@@ -98,7 +98,7 @@ class _Reader:
     async def turn(self, page: list[Entry]) -> float:
         """Take a page in. Returns how long the loop was busy with it."""
         await asyncio.sleep(0)
-        return _took(lambda: [self._follower._take(self._place, entry) for entry in page])
+        return _took(lambda: self._follower._take(self._place, page, 0.0))
 
     def _entry(self, number: int) -> Entry:
         now = time.time()

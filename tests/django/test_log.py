@@ -257,9 +257,11 @@ def test_at_a_start_all_is_read_once_in_pages(there, rows, monkeypatch):
     """What is old is not asked for again twice a second, nor any row by its id."""
     monkeypatch.setattr(table, "PAGE", 10)
     pages, taken = [], []
-    find, apply = table._pages, there.log.records.apply
+    find, take = table._pages, there.log.records.take
     monkeypatch.setattr(table, "_pages", lambda *args: [pages.append(len(page)) or page for page in find(*args)])
-    monkeypatch.setattr(there.log.records, "apply", lambda *args: taken.append(args[0].id) or apply(*args))
+    monkeypatch.setattr(
+        there.log.records, "take", lambda several, missed: taken.extend(several) or take(several, missed)
+    )
     for number in range(35):
         row(rows, subject=f"old{number}", at=there.clock() - 300)
     for number in range(3):
@@ -457,7 +459,7 @@ async def test_what_goes_wrong_does_not_end_the_task(here, monkeypatch, caplog):
     """Whatever it is, it counts as silence; the next look is made all the same."""
     monkeypatch.setattr(log, "PERIOD", 0.01)
     with monkeypatch.context() as patch:
-        patch.setattr(here.log._records, "apply", lambda *_: 1 / 0)
+        patch.setattr(here.log._records, "take", lambda *_: 1 / 0)
         with caplog.at_level(logging.ERROR):
             await Connections(log=DatabaseLog()).revoke(subject="1")
             assert not await here.log.catch_up(0.2)

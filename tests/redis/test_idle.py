@@ -56,7 +56,7 @@ async def test_a_reader_that_failed_is_believed_when_it_has_read_all_again(node,
     here = await node("bob").started()
     monkeypatch.setattr(reader, "FAILED", 0.2)
     with monkeypatch.context() as broken:
-        broken.setattr(here.log.records, "apply", lambda *_, **__: 1 / 0)
+        broken.setattr(here.log.records, "take", lambda *_, **__: 1 / 0)
         await (await node().started()).log.publish(revoking("alice"))
         await until(lambda: not here.log.keeps_up)
     await until(lambda: here.log.keeps_up)

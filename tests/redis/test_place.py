@@ -8,6 +8,7 @@ from wsauth.redis.commands import START, Entry, Stream
 from wsauth.redis.place import Place
 from wsauth.revocation.record import Record, Verb
 from wsauth.revocation.records import Records
+from wsauth.revocation.said import said_by
 
 
 def entry(number: int, name: str = "", before: str = "") -> Entry:
@@ -31,9 +32,8 @@ def place(records):
     for number in range(5, 10):
         until = 1001.0 if number == 5 else 2000.0
         record = Record(Verb.REVOKE, frozenset({("subject", str(number))}), 900.0, until, id=f"{number:032x}")
-        records.apply(record)
-        place.move_to(entry(number))
-        place.hold(record, entry(number), records)
+        place.move_past([entry(number)])
+        place.take([(entry(number), said_by(record))], records, 0.0)
     return place
 
 
@@ -73,7 +73,8 @@ def test_the_end_is_where_the_last_id_was_given_out(place):
 def test_a_record_that_is_added_again_counts_where_it_stands_last(place, records):
     """So what stands before it may go."""
     (six,) = (record for record in records.live() if record.id.endswith("6"))
-    place.hold(six, entry(10), records)
+    (taken,) = place.take([(entry(10), said_by(six))], records, 0.0)
+    assert not taken.is_new
     assert place.oldest_needed(records, 1006.0) == b"7-0"
 
 
@@ -94,11 +95,29 @@ def test_what_cannot_be_read_is_kept_for_a_day(place, records):
 def test_entries_that_came_and_went_unread_are_counted():
     """A stranger's entry after them names nothing before it, so no chain would tell."""
     place, records = Place(), Records()
-    place.begin(Stream(3, 13, b"3-0", START, entry(1), entry(3)))
+    place.begin(Stream(3, 13, b"3-0", START, entry(1), entry(3)), records)
     for name in range(1, 4):
-        place.move_to(entry(name))
+        place.move_past([entry(name)])
     whole = Stream(3, 13, b"3-0", START, entry(1), entry(3))
     assert place.loss(whole, records) is None, "ten were there and gone before"
     assert place.loss(whole, records) is None
     assert place.loss(whole._replace(added=14), records) == "entries went before they were read"
     assert place.loss(whole._replace(added=None), records) is None, "before Redis 7 nothing counts"
+
+
+def test_what_a_pass_has_brought_is_all_that_counts_where_nothing_was_known_before(place, records):
+    """A record that came from elsewhere, or had come before, may not be in the stream."""
+    fresh, known = Place(), Records(clock=lambda: 1000.0, monotonic=lambda: 0.0)
+    fresh.begin(None, known)
+    every = [said_by(one) for one in records.live()]
+    for number, said in enumerate(every, 1):
+        assert fresh.brought_all(known)
+        fresh.take([(entry(number), said)], known, 0.0)
+    fresh.take([(entry(9), every[0])], known, 0.0)  # again
+    assert fresh.brought_all(known)
+    known.apply(Record(Verb.BLOCK, frozenset({("subject", "bob")}), 900.0, 2000.0))
+    assert not fresh.brought_all(known)
+    again = Place()
+    again.begin(None, known)
+    again.take([(entry(number), said) for number, said in enumerate(every, 1)], known, 0.0)
+    assert not again.brought_all(known)

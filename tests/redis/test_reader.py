@@ -101,7 +101,7 @@ async def test_it_starts_again_after_its_end(node, raw, quick, brief, monkeypatc
             raise LookupError("no such thing")
 
         with monkeypatch.context() as patch:
-            patch.setattr(there.log.records, "apply", broken)
+            patch.setattr(there.log.records, "take", broken)
             await here.log.publish(revoking("carol"))
             await until(lambda: "no such thing" in caplog.text)
             assert len([record for record in caplog.records if record.levelno == logging.ERROR]) == 1

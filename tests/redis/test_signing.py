@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redis_nodes import revoking
 
-from wsauth.redis.signing import Forged, Keyring, UnknownKey
+from wsauth.redis.signing import Forged, Key, Keyring, UnknownKey
 from wsauth.revocation.record import MAX_BODY, UnknownVersion
+from wsauth.revocation.said import said_by
 
 FIRST, SECOND = "the first secret of all", b"the second secret of all"
 
@@ -15,8 +21,14 @@ def test_what_is_sealed_is_opened():
     """By whoever has the secret, at whatever place."""
     record = revoking("alice")(1000.0)
     sealed = Keyring([SECOND], "test").seal(record)
-    assert Keyring([FIRST, SECOND], "test").open(*sealed) == record
+    assert Keyring([FIRST, SECOND], "test").open(*sealed) == said_by(record)
     assert Keyring([SECOND, FIRST], "test").seal(record) == sealed != Keyring([FIRST, SECOND], "test").seal(record)
+
+
+@given(st.binary(max_size=32), st.binary(max_size=300))
+def test_the_signature_is_that_of_hmac(key, body):
+    """With a key that was prepared, as RFC 2104 describes it."""
+    assert Key(key).sign(body) == hmac.new(key, body, hashlib.sha256).hexdigest().encode()
 
 
 def test_what_was_changed_is_not_opened():

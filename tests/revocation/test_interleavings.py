@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from wsauth.revocation.connections import Standing
 from wsauth.revocation.log import MemoryLog
 from wsauth.revocation.record import Record, Verb
 from wsauth.revocation.records import Records
+from wsauth.revocation.said import said_by
 from wsauth.revocation.selector import Match, keys_of
 from wsauth.testing import FakeClock
 
@@ -152,7 +153,8 @@ class Interrupted(Records):
 
     def deliver(self, record: Record) -> Steps:
         """Do what `apply` does, in two steps where threads are told apart."""
-        if self._add(record):
+        (taken,) = self._add_all([said_by(record)], repeat(0))
+        if taken.is_new:
             if self._world.threads:
                 yield
             for listener in self._audience():

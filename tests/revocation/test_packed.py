@@ -6,36 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsauth import Reason
+from revocation.test_said import records
 from wsauth.revocation import packed
 from wsauth.revocation.record import Record, Verb
-from wsauth.revocation.selector import KINDS
+from wsauth.revocation.said import said_by
 
-text = st.text(min_size=1, max_size=20)
-value = text | st.uuids().map(str) | st.binary(min_size=16, max_size=32).map(bytes.hex)
-match = st.dictionaries(st.sampled_from(KINDS) | text, value, min_size=1, max_size=3)
 seconds = st.floats(0, 1e12)
-records = st.builds(
-    Record,
-    verb=st.sampled_from(Verb),
-    match=match.map(lambda match: frozenset(match.items())),
-    at=seconds,
-    until=seconds,
-    after=st.just(0.0) | seconds,
-    spread=st.just(0.0) | seconds,
-    reason=st.sampled_from(Reason),
-    reply=st.just("") | text,
-    exact=st.booleans(),
-)
 
 
 @given(records, seconds, st.integers(0, 2**63), st.integers(0, 2**63))
 def test_what_is_packed_comes_out_as_it_was(record, skew, number, place):
     """To the last bit of its times: it may have to be published again."""
-    one = packed.placed(packed.numbered(packed.pack(record, skew, 0), number), place)
+    one = packed.placed(packed.numbered(packed.pack(said_by(record)[1], skew, 0, 0), number), place)
+    assert one == packed.pack(said_by(record)[1], skew, number, place)
     assert packed.unpack(one) == record
     assert (packed.number(one), packed.place(one), packed.until(one)) == (number, place, record.until)
-    assert packed.record_id(one) == record.id
+    assert (packed.name(one).hex(), packed.verb(one), packed.at(one)) == (record.id, record.verb, record.at)
+    assert packed.is_named(one, bytes.fromhex(record.id))
 
 
 @pytest.mark.parametrize(
@@ -53,4 +40,4 @@ def test_what_is_packed_comes_out_as_it_was(record, skew, number, place):
 def test_when_it_lapses(verb, whom, terms, lapses):
     """A revocation as late as the last token that it is about, unless it says itself until when."""
     record = Record(verb, frozenset(whom.items()), 1000.0, 1100.0, **terms)
-    assert packed.lapse(packed.pack(record, -900.0, 1), 600.0, 300.0) == lapses - 900
+    assert packed.lapse(packed.pack(said_by(record)[1], -900.0, 1, 0), 600.0, 300.0) == lapses - 900

@@ -100,7 +100,7 @@ class PlainReader:
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
         try:
-            record = self._keyring.open(fields[b"r"], fields[b"k"], fields[b"m"])
+            said = self._keyring.open(fields[b"r"], fields[b"k"], fields[b"m"])
         except (KeyError, ValueError):
             return
-        self.records.apply(record)
+        self.records.take([said])

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.apps import apps
@@ -15,8 +15,8 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from wsauth.django import clock
 from wsauth.django.seen import Seen
 from wsauth.revocation.clock import Clock
-from wsauth.revocation.record import Record
 from wsauth.revocation.records import Records
+from wsauth.revocation.said import Said, read, since
 
 logger = logging.getLogger("wsauth")
 
@@ -102,25 +102,28 @@ class Table:
     def _take(self, rows: Any, new: list[Any]) -> None:
         """Take in rows that have not been read, with their bodies or without."""
         missed = self._missed()
-        whole = [row for row in new if len(row) > 2]
-        for pk, _, body in whole:
-            self._apply(pk, body, missed)
-        pks = [pk for pk, *_ in new] if not whole else []
+        whole = [(pk, body) for pk, _, *bodies in new for body in bodies]
+        if whole:
+            self._apply(whole, missed)
+            return
+        pks = [pk for pk, *_ in new]
         for at in range(0, len(pks), BATCH):
-            for pk, body in rows.filter(pk__in=pks[at : at + BATCH]).order_by("pk").values_list("pk", "body"):
-                self._apply(pk, body, missed)
+            self._apply(rows.filter(pk__in=pks[at : at + BATCH]).order_by("pk").values_list("pk", "body"), missed)
 
-    def _apply(self, pk: int, body: str, missed: float) -> None:
+    def _apply(self, bodies: Iterable[tuple[int, str]], missed: float) -> None:
+        settled = self._records.now() - WHOLE
+        several = [(pk, said) for pk, body in bodies if (said := self._read(body)) is not None]
+        self._records.take([said for _, said in several], missed)
+        self._settled = max([self._settled, *(pk for pk, (_, said) in several if since(said) < settled)])
+
+    def _read(self, body: str) -> Said | None:
         try:
-            record = Record.decode(body.encode("utf-8", "surrogatepass"))
+            return read(body.encode("utf-8", "surrogatepass"))
         except ValueError as error:
             if not self._has_met_an_odd_row:
                 self._has_met_an_odd_row = True
                 logger.error("rows of the revocation log are skipped: %s", error)
-        else:
-            self._records.apply(record, missed)
-            if record.at < self._records.now() - WHOLE:
-                self._settled = max(self._settled, pk)
+        return None
 
 
 def _pages(rows: Any, columns: tuple[str, ...]) -> Iterator[list[Any]]:

@@ -28,6 +28,7 @@ local id = redis.call('XADD', KEYS[1], '*', 'u', ARGV[1], 'p', before, 'r', ARGV
 redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', tonumber(string.match(id, '%d+')) - ARGV[5]))
 return id
 """
+_FIELDS = [b"u", b"p", b"r", b"k", b"m"]
 _OLDEST = round((MAX_AGE + 3600.0) * 1000)  # milliseconds
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -194,5 +195,8 @@ def order(entry_id: bytes) -> tuple[int, int]:
 
 
 def _entry(answer: Sequence[Any]) -> Entry:
-    said = dict(zip(answer[1][::2], answer[1][1::2], strict=True))
-    return Entry(answer[0], *(said.get(field, b"") for field in (b"u", b"p", b"r", b"k", b"m")))
+    fields, values = answer[1][::2], answer[1][1::2]
+    if fields == _FIELDS:
+        return Entry(answer[0], *values)
+    said = dict(zip(fields, values, strict=True))
+    return Entry(answer[0], *(said.get(field, b"") for field in _FIELDS))

@@ -12,6 +12,8 @@ import logging
 import math
 import random
 import time
+from binascii import unhexlify
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis.exceptions import ReadOnlyError, ResponseError
@@ -40,7 +42,9 @@ from wsauth.redis.publication import DEADLINE
 from wsauth.redis.signing import Forged, UnknownKey
 from wsauth.revocation import packed
 from wsauth.revocation.elapsed import elapsed
-from wsauth.revocation.record import Record, UnknownVersion
+from wsauth.revocation.record import UnknownVersion
+from wsauth.revocation.records import Taken
+from wsauth.revocation.said import ANY, FORM, Said, reply_of, since
 
 BLOCK = 1.0  # seconds that a read waits for something new
 CHECK = 1.0  # seconds between two looks at the stream itself, two syncs, and two attempts to append a record
@@ -85,13 +89,8 @@ class Follower:
         block = BLOCK if waits else 0.0
         (answer,) = await self._ask(block + DEADLINE, self._commands.read(self._place.cursor, block))
         entries = entries_of(answer)
-        for number, entry in enumerate(entries, 1):
-            follows = self._place.precedes(entry)
-            if self._take(self._place, entry) and not follows:  # what is not ours, or was known, breaks no chain
-                self._loss = "an entry does not name the one before it"
-                break
-            if number % TURN == 0:
-                await asyncio.sleep(0)
+        if not await self._take_in(self._place, entries):
+            self._loss = "an entry does not name the one before it"
         await self._send_answers()
         if self._loss is None:
             if 0 < len(entries) < PAGE:
@@ -114,12 +113,34 @@ class Follower:
 
     # Entries
 
-    def _take(self, place: Place, entry: Entry) -> bool:
-        """Believe an entry if it is signed, and move on in any case. Returns whether it is ours and new."""
-        place.move_to(entry)
+    async def _take_in(self, place: Place, entries: Sequence[Entry]) -> bool:
+        """Take entries in, some in each turn. Returns whether each that is ours and new names the one before it."""
+        missed, is_chain = self._missed(), True
+        for start in range(0, len(entries), TURN):
+            if start:
+                await asyncio.sleep(0)
+            is_chain &= self._take(place, entries[start : start + TURN], missed)
+        return is_chain
+
+    def _take(self, place: Place, entries: Sequence[Entry], missed: float) -> bool:
+        follows = place.move_past(entries)
+        opened = [self._open(place, entry) for entry in entries]
+        several = [(entry, said) for entry, said in zip(entries, opened, strict=True) if said is not None]
+        taken = place.take(several, self._records, missed)
+        if self._process.outbox:
+            for entry, _ in several:
+                self._process.outbox.pop(entry.name.decode(), None)
+        self._answers += self._answers_to(several, taken)
+        if all(follows):
+            return True
+        new = {entry.id for (entry, _), one in zip(several, taken, strict=True) if one.is_new}
+        return all(named or entry.id not in new for entry, named in zip(entries, follows, strict=True))
+
+    def _open(self, place: Place, entry: Entry) -> Said | None:
+        """Believe an entry if it is signed."""
         try:
-            record = self._process.keyring.open(entry.body, entry.key, entry.signature)
-            if record.id.encode() != entry.name:
+            said = self._process.keyring.open(entry.body, entry.key, entry.signature)
+            if said[1][:16] != unhexlify(entry.name):
                 raise Forged("an entry bears another name than its record")
         except (UnknownVersion, UnknownKey) as error:
             place.has_unread = self._owes_a_look = True
@@ -128,19 +149,20 @@ class Follower:
             self._process.forged += 1
             self._process.say(logging.WARNING, "forged", "an entry of the revocation log is not ours: %s", error)
         else:
-            is_new = not self._records.knows(record)
-            self._apply(place, record, entry)
-            return is_new
-        return False
+            return said
+        return None
 
-    def _apply(self, place: Place, record: Record, entry: Entry) -> None:
-        self._process.outbox.pop(record.id, None)
-        is_known = bool(record.reply) and self._records.knows(record)
-        cut_off = elapsed() - max(self._process.seen_at - CHECK, self._process.began_at)  # no connection is older
-        closed = self._records.apply(record, missed=self._records.now() - cut_off)
-        place.hold(record, entry, self._records)
-        if record.reply and not is_known and self._records.now() - record.at < ANSWERED:
-            self._answers += self._commands.answer(record.reply, self._process.node, closed)
+    def _answers_to(self, several: Sequence[tuple[Entry, Said]], taken: Sequence[Taken]) -> Iterator[Command]:
+        """Say how many connections were closed, to whoever asks and may still wait."""
+        for (_, (_, said)), one in zip(several, taken, strict=True):
+            if said[FORM] != ANY or not one.is_new:
+                continue
+            if (reply := reply_of(said)) and self._records.now() - since(said) < ANSWERED:
+                yield from self._commands.answer(reply, self._process.node, one.closed)
+
+    def _missed(self) -> float:
+        """Since when, by the log's clock, something may have come and lapsed meanwhile. No connection is older."""
+        return self._records.now() - elapsed() + max(self._process.seen_at - CHECK, self._process.began_at)
 
     async def _send_answers(self) -> None:
         if self._answers:
@@ -263,7 +285,7 @@ class Follower:
             self._leased_at = -math.inf  # which may be lost as well
         place = Place()
         stream = await self._look()
-        place.begin(stream)
+        place.begin(stream, self._records)
         sent = await self._read_to_end(place)
         self._saw(sent)  # before anything is written, which may hang
         if stream is not None and order(stream.last) > order(place.cursor):
@@ -286,10 +308,7 @@ class Follower:
             sent = elapsed()
             (answer,) = await self._ask(block + DEADLINE, self._commands.read(place.cursor, block))
             entries = entries_of(answer)
-            for number, entry in enumerate(entries, 1):
-                self._take(place, entry)
-                if number % TURN == 0:
-                    await asyncio.sleep(0)
+            await self._take_in(place, entries)
             if len(entries) < PAGE:
                 await self._send_answers()
                 return sent
@@ -298,9 +317,11 @@ class Follower:
     async def _lacking(self, place: Place) -> list[bytes]:
         """The records that count and that the stream does not hold, packed, but for those that are being published."""
         soon, found = self._records.now() + CHECK, list[bytes]()
+        if place.brought_all(self._records):
+            return found
         for some in self._records.slices():
             lacking = [one for one in some if place.lacks(one) and packed.until(one) > soon]
-            found += [one for one in lacking if packed.record_id(one) not in self._process.outbox]
+            found += [one for one in lacking if packed.name(one).hex() not in self._process.outbox]
             await asyncio.sleep(0)
         return found
 

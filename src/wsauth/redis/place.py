@@ -6,13 +6,16 @@ one whose ids have gone back looks empty for ever.
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections.abc import Sequence
 from itertools import count, islice
 
 from wsauth.redis.commands import START, Entry, Stream, order
 from wsauth.revocation import packed
 from wsauth.revocation.record import Record
-from wsauth.revocation.records import Records
+from wsauth.revocation.records import Records, Taken
+from wsauth.revocation.said import Said
 
 _CLOCKS = 5.0  # seconds by which processes may differ about what has lapsed
 _UNREAD = 86400.0  # seconds that entries are kept which cannot be read
@@ -27,7 +30,8 @@ _PASSES = count(1)  # each reads all of the stream; of 20 bits, above the mark
 class Place:
     """`cursor` is the id of the last entry that was read, `tail` its name; `deleted` what XINFO said of deletions.
 
-    `_read` counts the entries that were read in this pass, and `_unseen` those that the stream had and lost before it.
+    `_read` counts the entries that were read in this pass, and `_unseen` those that the stream had and lost before it;
+    `_news` counts the records that it brought, and `_others` those that had come before.
 
     `has_unread` is whether the stream also holds entries that cannot be read here, and so are not known to have lapsed.
     Which records the stream holds stands with the records: the entry that each is in, and the pass in which it was read.
@@ -37,7 +41,9 @@ class Place:
     __slots__ = (
         "_homes",
         "_milliseconds",
+        "_news",
         "_numbers",
+        "_others",
         "_pass",
         "_read",
         "_soon",
@@ -54,7 +60,8 @@ class Place:
         self.tail = b""
         self.deleted = START
         self.has_unread = False
-        self._read = 0
+        self._read = self._news = 0
+        self._others = -math.inf
         self._unseen = 0
         self._pass = next(_PASSES) << 44
         self._milliseconds, self._numbers, self._homes = array("Q"), array("Q"), array("Q")
@@ -63,30 +70,41 @@ class Place:
     def __len__(self) -> int:
         return len(self._homes) - self._start
 
-    def begin(self, stream: Stream | None) -> None:
-        """Note what the stream had lost before it is read from its start."""
+    def begin(self, stream: Stream | None, records: Records) -> None:
+        """Note what the stream had lost before it is read from its start, and whether anything is known otherwise."""
+        self._others = records.came if len(records) == 0 else -math.inf
         if stream is not None:
             self.deleted = stream.deleted
             self._unseen = (stream.added or 0) - stream.length
 
-    def precedes(self, entry: Entry) -> bool:
-        """Whether nothing is missing between here and the entry that was read next."""
-        return entry.before == self.tail
+    def move_past(self, entries: Sequence[Entry]) -> list[bool]:
+        """Go on behind them. Returns of each whether nothing is missing before it: whether it names the last one."""
+        follows = []
+        for entry in entries:
+            follows.append(entry.before == self.tail)
+            self.tail = entry.name
+        if entries:
+            self.cursor = entries[-1].id
+        self._read += len(entries)
+        return follows
 
-    def move_to(self, entry: Entry) -> None:
-        self.cursor, self.tail = entry.id, entry.name
-        self._read += 1
+    def take(self, several: Sequence[tuple[Entry, Said]], records: Records, missed: float) -> list[Taken]:
+        """Apply records, and note in which entries the stream has them. What it said of them before counts no more."""
+        ids = [order(entry.id) for entry, _ in several]
+        taken = records.take([said for _, said in several], missed, [self._pass | hash(each) & _MARK for each in ids])
+        self._news += sum(one.is_new for one in taken)
+        for each, (_, (home, _)), one in zip(ids, several, taken, strict=True):
+            if one.is_held:
+                self._milliseconds.append(each[0])
+                self._numbers.append(each[1])
+                self._homes.append(home)
+            else:
+                self.has_unread |= records.is_full  # nobody here knows when it lapses
+        return taken
 
-    def hold(self, record: Record, entry: Entry, records: Records) -> None:
-        """Note that the stream has a record here. What it said of the same record before counts no more."""
-        milliseconds, number = order(entry.id)
-        home = records.put(record, self._pass | _mark(milliseconds, number))
-        if home is None:
-            self.has_unread |= records.is_full  # nobody here knows when it lapses
-        else:
-            self._milliseconds.append(milliseconds)
-            self._numbers.append(number)
-            self._homes.append(home)
+    def brought_all(self, records: Records) -> bool:
+        """Whether every record that counts was brought by this pass, as at the start of a process."""
+        return records.came == self._others + self._news
 
     def lacks(self, one: bytes) -> bool:
         """Whether the stream was not seen to hold what is packed there, since this pass began."""
@@ -133,7 +151,7 @@ class Place:
         """What is packed at a place, where it counts then and the stream holds it last there."""
         if at >= len(self._homes):
             return None
-        mark = _mark(self._milliseconds[at], self._numbers[at])
+        mark = hash((self._milliseconds[at], self._numbers[at])) & _MARK  # two of one selector hardly share it
         there = (one for one in records.at(self._homes[at]) if packed.place(one) & _MARK == mark)
         return next((one for one in there if packed.until(one) > now), None)
 
@@ -173,8 +191,3 @@ class Place:
         self._forget(records, now - _OUTLIVES)
         self._soon = self._seek(self._soon, records, now + _CLOCKS)
         return self._entry(self._soon) if self._needed(self._soon, records, now + _CLOCKS) else None
-
-
-def _mark(milliseconds: int, number: int) -> int:
-    """What tells an entry from others: two that hold the same selector hardly share it."""
-    return hash((milliseconds, number)) & _MARK

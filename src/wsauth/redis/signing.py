@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from wsauth.core.errors import ConfigurationError
 from wsauth.revocation.record import MAX_BODY, Record
+from wsauth.revocation.said import Said, read
 from wsauth.verifiers import strength
 
 _SIGN = b"wsauth revocation log: sign "  # the same secret may serve other purposes, with other keys derived from it
@@ -43,21 +44,21 @@ class Keyring:
         """Return body, name of the key and signature. Raises ValueError where the selector makes it too long."""
         name, key = self._signs_with
         body = record.encode()
-        return body, name, _signature(key, body)
+        return body, name, key.sign(body)
 
-    def open(self, body: bytes, name: bytes, signature: bytes) -> Record:
+    def open(self, body: bytes, name: bytes, signature: bytes) -> Said:
         """Return what was sealed. Raises Forged, UnknownKey, or UnknownVersion for a record of a later wsauth."""
         if len(body) > MAX_BODY:
             raise Forged("the body is too long")
         key = self._keys.get(name)
         if key is None:
             raise UnknownKey("the name of its key is not known here")
-        if not hmac.compare_digest(_signature(key, body), signature):
+        if not hmac.compare_digest(key.sign(body), signature):
             raise Forged("the signature is wrong")
-        return Record.decode(body)
+        return read(body)
 
 
-def _key(secret: str | bytes, namespace: str) -> tuple[bytes, bytes]:
+def _key(secret: str | bytes, namespace: str) -> tuple[bytes, Key]:
     """Return the name of a key, which tells nothing about it, and the key."""
     plain = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
     if not isinstance(plain, bytes):
@@ -66,8 +67,20 @@ def _key(secret: str | bytes, namespace: str) -> tuple[bytes, bytes]:
         )
     strength.check_long(plain, "RedisLog(secrets=...)")
     name = hmac.digest(plain, _NAME, hashlib.sha256)[:4].hex().encode()
-    return name, hmac.digest(plain, _SIGN + namespace.encode("ascii"), hashlib.sha256)
+    return name, Key(hmac.digest(plain, _SIGN + namespace.encode("ascii"), hashlib.sha256))
 
 
-def _signature(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, body, hashlib.sha256).hex().encode()
+class Key:
+    """A key of HMAC with SHA-256, prepared once: RFC 2104, section 4. Half of what `hmac.digest` costs each time."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(64, b"\0")  # of SHA-256; no key is longer
+        self._inner, self._outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+
+    def sign(self, body: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(body)
+        outer.update(inner.digest())
+        return outer.hexdigest().encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 STEP = 60.0  # seconds; as fine as anybody needs to know
 
 
@@ -11,10 +9,11 @@ class Ages:
     """Moments that come and go, counted by the minute."""
 
     def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
 
     def come(self, moment: float) -> None:
-        self._counts[int(moment // STEP)] += 1
+        step = int(moment // STEP)
+        self._counts[step] = self._counts.get(step, 0) + 1
 
     def go(self, moment: float) -> None:
         step = int(moment // STEP)

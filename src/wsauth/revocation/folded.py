@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 
+from wsauth.revocation import packed
 from wsauth.revocation.record import Record, Verb
 from wsauth.revocation.selector import Key
 
@@ -22,14 +23,14 @@ class Folded:
         self._skew = 0.0
         self.number = 0
 
-    def add(self, home: int, record: Record, lapses: float, skew: float, number: int) -> None:
-        """Fold a record in. A disconnection leaves nothing; a re-check only that the store is to be asked."""
-        self.number = number
+    def add(self, home: int, one: bytes, lapses: float) -> None:
+        """Fold one in that is packed. A disconnection leaves nothing; a re-check only that the store is to be asked."""
+        self.number, record = packed.number(one), packed.unpack(one)
         if record.verb is Verb.DISCONNECT:
             return
         if not self._at:
             self._at, self._lapses = (array("d", bytes(8 * SLOTS)) for _ in range(2))
-        slot, self._skew = home % SLOTS, skew
+        slot, self._skew = home % SLOTS, packed.skew(one)
         self._lapses[slot] = max(self._lapses[slot], lapses)
         if record.verb is Verb.REVOKE:
             self._at[slot] = max(self._at[slot], record.at + record.after + record.spread)

@@ -10,7 +10,8 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, repeat
 from typing import ClassVar, NamedTuple, Protocol
 
 from wsauth.revocation import packed
@@ -19,12 +20,23 @@ from wsauth.revocation.clocks import Clocks
 from wsauth.revocation.folded import Folded
 from wsauth.revocation.lapses import Lapses
 from wsauth.revocation.record import BRIEF, HANDSHAKE, Record, Verb
+from wsauth.revocation.said import (
+    RECHECK,
+    VERB,
+    Said,
+    bears_session,
+    ends,
+    home_of,
+    home_of_key,
+    record_of,
+    said_by,
+    since,
+    verb_of,
+)
 from wsauth.revocation.selector import Key, Match
 
 CEILING = 500_000  # records: some 120 MB
 SLICE = 100  # records that are looked at in one go
-_BITS = (1 << 60) - 1  # of a hash: a number of as many fits into 32 bytes
-_NARROW = ("token_id", "session_id", "subject", "key_id", "issuer")  # before any label
 
 
 class Listener(Protocol):
@@ -44,6 +56,18 @@ class Held(NamedTuple):
 
     record: Record
     number: int
+
+
+class Taken(NamedTuple):
+    """What became of a record: whether it was new, whether it is held under its own name, and how many it closed."""
+
+    is_new: bool
+    is_held: bool
+    closed: int = 0
+
+
+_NEW, _OTHERWISE = Taken(is_new=True, is_held=True), Taken(is_new=True, is_held=False)
+_KNOWN, _NOTHING = Taken(is_new=False, is_held=True), Taken(is_new=False, is_held=False)
 
 
 class Records:
@@ -78,6 +102,7 @@ class Records:
         self._lock = threading.Lock()
         self._by_home: dict[int, bytes | tuple[bytes, ...]] = {}  # packed; see `home_of`
         self._count = 0
+        self.came = 0  # how many there were, those that have lapsed or were folded too
         self._ages = Ages()
         self._folded = Folded()
         self._homes = Lapses()  # each once
@@ -110,7 +135,7 @@ class Records:
 
     def hold(self, match: Match) -> float:
         """How long (seconds) a revocation must be held against tokens: briefly, where only sessions of a store bear it."""
-        return self._longest_with_session if packed.bears_session(match) else self.longest
+        return self._longest_with_session if bears_session(match) else self.longest
 
     def outlast(self, seconds: float, *, bears_session: bool = False) -> None:
         """Hold revocations as long as such a token lives. `bears_session` is whether it names a session too."""
@@ -141,11 +166,19 @@ class Records:
         What is no older than `missed` (POSIX seconds by the log's clock) is enforced even where it has lapsed on its way:
         this process was cut off, or suspended. A block is over then.
         """
-        is_late = record.at >= missed and record.until <= self.now() and record.verb is not Verb.BLOCK
-        if not (is_late or self._add(record)):
-            return 0
-        self.clocks.hear(record)
-        return sum(listener.enforce(record) for listener in self._audience())
+        return self.take([said_by(record)], missed)[0].closed
+
+    def take(self, several: Sequence[Said], missed: float = math.inf, places: Iterable[int] = repeat(0)) -> list[Taken]:
+        """Apply records, and note where the log has them."""
+        taken = self._add_all(several, places)
+        listeners = [listener for listener in self._audience() if len(listener)]
+        for number, (_, said) in enumerate(several):
+            if (listeners or said[VERB] & 0xF == RECHECK) and (taken[number].is_new or self._is_late(said, missed)):
+                record = record_of(said)
+                self.clocks.hear(record)
+                closed = sum(listener.enforce(record) for listener in listeners)
+                taken[number] = taken[number]._replace(closed=closed)
+        return taken
 
     def look_again(self, spread: float) -> None:
         """Something may have been missed: what a store can judge is to be judged again."""
@@ -159,7 +192,7 @@ class Records:
         bears = set(keys)
         with self._lock:
             self._forget_some()
-            found = [one for key in keys for one in self._live_at(hash(key) & _BITS)]
+            found = [one for key in keys for one in self._live_at(home_of_key(key))]
             folded = self._folded_against(keys) if self._folded.number else []
         every = (Held(packed.unpack(one), packed.number(one)) for one in found)
         return [*(held for held in every if held.record.match <= bears), *folded]
@@ -179,13 +212,14 @@ class Records:
 
     def live(self) -> list[Record]:
         """Return all of them, the oldest first: for who wants to see them, not for what must not take long."""
-        every = {one[:16]: one for some in self.slices() for one in some}
+        every = {packed.name(one): one for some in self.slices() for one in some}
         return [packed.unpack(one) for one in sorted(every.values(), key=packed.number)]
 
     def knows(self, record: Record) -> bool:
         """Whether this record has been applied, and has not lapsed."""
         with self._lock:
-            return self._is_known(record.id, self._live_at(home_of(record.match)))
+            name, there = bytes.fromhex(record.id), self._live_at(home_of(record.match))
+            return _named(name, there) is not None or self._was_covered(name, self._monotonic())
 
     def forget(self, most: int = 3 * SLICE) -> None:
         """Forget what has lapsed, so many at most: however many lapse together, nobody waits for all of them."""
@@ -194,66 +228,77 @@ class Records:
 
     # For the log
 
-    def put(self, record: Record, place: int) -> int | None:
-        """Note where the log has a record. Returns its home; None where another record says all of it."""
-        home = home_of(record.match)
-        with self._lock:
-            there = self._at(home)
-            if (one := _named(record.id, there)) is None:
-                return None
-            new = packed.placed(one, place)
-            self._by_home[home] = new if len(there) == 1 else tuple(new if each is one else each for each in there)
-        return home
-
     def held(self, record: Record) -> bytes | None:
         """Return the record as it is packed; None where it has lapsed, or another says all of it."""
-        return _named(record.id, self.at(home_of(record.match)))
+        return _named(bytes.fromhex(record.id), self.at(home_of(record.match)))
 
     def at(self, home: int) -> tuple[bytes, ...]:
         """Return what is held at a home, packed."""
         with self._lock:
             return self._live_at(home)
 
-    def _add(self, record: Record) -> bool:
-        now, home = self.now(), home_of(record.match)
+    def _add_all(self, several: Sequence[Said], places: Iterable[int]) -> list[Taken]:
+        with self._numbering:
+            number = Records._newest + 1
+            Records._newest += len(several)
         with self._lock:
-            self._forget_some()
-            there = self._live_at(home)
-            if record.until <= now or self._is_known(record.id, there):
-                return False
-            with self._numbering:
-                number = Records._newest = Records._newest + 1
+            self._forget_some(SLICE + len(several))
             # By the monotonic clock: a wall clock that jumps must not forget what still counts.
-            skew = self._monotonic() - now
-            new = packed.pack(record, skew, number)
-            if self.is_full and record.verb is not Verb.BLOCK:
-                self._folded.add(home, record, self._lapse(new), skew, number)
-                return True
-            if home not in self._by_home:
-                self._homes.add(self._lapse(new), home)
-            self._keep(home, self._among(there, new, record, number) if there else (new,))
-            return True
+            monotonic = self._monotonic()
+            skew = monotonic - self.now()
+            numbered = zip(several, count(number), places, strict=False)
+            taken = [
+                self._add(home, packed.pack(said, skew, at, place), monotonic) for (home, said), at, place in numbered
+            ]
+            self.came += sum(one.is_new for one in taken)
+            return taken
+
+    def _add(self, home: int, new: bytes, now: float) -> Taken:
+        there = self._live_at(home) if home in self._by_home else None
+        if there and (known := _named(packed.name(new), there)):
+            if place := packed.place(new):
+                self._exchange(home, there, known, packed.placed(known, place))
+            return _KNOWN
+        at, until, lapses = packed.times(new, self.longest, self._longest_with_session)
+        if until <= now or (self._covered and self._was_covered(packed.name(new), now)):
+            return _NOTHING
+        if self.is_full and packed.verb(new) is not Verb.BLOCK:
+            self._folded.add(home, new, lapses)
+            return _OTHERWISE
+        if there is None:  # nearly always
+            self._homes.add(lapses, home)
+            self._ages.come(at)
+            self._count += 1
+            self._by_home[home] = new
+            return _NEW
+        live = self._among(there, new) if there else (new,)
+        self._keep(home, live)
+        return _NEW if live[-1] is new else _OTHERWISE
 
     def _folded_against(self, keys: Sequence[Key]) -> list[Held]:
         now = self._monotonic()
-        every = (self._folded.find(hash(key) & _BITS, key, now, self.longest) for key in keys)
+        every = (self._folded.find(home_of_key(key), key, now, self.longest) for key in keys)
         return [Held(record, self._folded.number) for record in every if record is not None]
 
-    def _among(self, there: tuple[bytes, ...], new: bytes, record: Record, number: int) -> tuple[bytes, ...]:
-        """Return what is kept of those at one home, now that another has come."""
+    def _exchange(self, home: int, there: tuple[bytes, ...], one: bytes, other: bytes) -> None:
+        self._by_home[home] = other if len(there) == 1 else tuple(other if each is one else each for each in there)
+
+    def _among(self, there: tuple[bytes, ...], new: bytes) -> tuple[bytes, ...]:
+        """Return what is kept of those at one home, now that another has come: the one that says it last."""
+        record = packed.unpack(new)
         covering = next((one for one in there if packed.unpack(one).covers(record)), None)
         # Under the new number even where it says nothing new: whoever is being verified has not seen what it is about.
-        kept = new if covering is None else packed.numbered(covering, number)
+        kept = new if covering is None else packed.numbered(covering, packed.number(new))
         says = packed.unpack(kept)
         left = tuple(one for one in there if not says.covers(packed.unpack(one)))
         for one in (new, *there):
-            if one not in left and one[:16] != kept[:16]:
+            if one not in left and packed.name(one) != packed.name(kept):
                 self._cover(one)
         return (*left, kept)
 
     def _cover(self, one: bytes) -> None:
         """Remember that a record was applied, and no more of it."""
-        name, lapses = int(one[:16].hex(), 16), self._lapse(one)
+        name, lapses = int.from_bytes(packed.name(one)), self._lapse(one)
         self._covered[name] = lapses
         self._ids.add(lapses, name)
 
@@ -279,10 +324,12 @@ class Records:
             self._ages.go(packed.at(one))
         self._by_home[home] = live[0] if len(live) == 1 else live
 
-    def _is_known(self, record_id: str, there: tuple[bytes, ...]) -> bool:
-        if _named(record_id, there) is not None:
-            return True
-        return bool(self._covered) and self._covered.get(int(record_id, 16), -math.inf) > self._monotonic()
+    def _was_covered(self, name: bytes, now: float) -> bool:
+        return self._covered.get(int.from_bytes(name), -math.inf) > now
+
+    def _is_late(self, said: bytes, missed: float) -> bool:
+        """Whether a record has lapsed on its way here, since this process read last."""
+        return verb_of(said) is not Verb.BLOCK and since(said) >= missed and ends(said) <= self.now()
 
     def _lapse(self, one: bytes) -> float:
         return packed.lapse(one, self.longest, self._longest_with_session)
@@ -303,23 +350,5 @@ class Records:
         return [listener for each in self._listeners if (listener := each()) is not None]
 
 
-def home_of(match: Match) -> int:
-    """Return what a record is kept under: the hash of the key that it shares with the fewest.
-
-    A token has one user, and a user many tokens.
-    """
-    if len(match) == 1:
-        (only,) = match
-        return hash(only) & _BITS
-    return hash(min(match, key=_narrowness)) & _BITS
-
-
-def _named(record_id: str, there: tuple[bytes, ...]) -> bytes | None:
-    if not there:
-        return None
-    name = bytes.fromhex(record_id)
-    return next((one for one in there if one.startswith(name)), None)
-
-
-def _narrowness(key: Key) -> tuple[int, Key]:
-    return (_NARROW.index(key[0]) if key[0] in _NARROW else len(_NARROW), key)
+def _named(name: bytes, there: tuple[bytes, ...]) -> bytes | None:
+    return next((one for one in there if packed.is_named(one, name)), None)
