@@ -21,6 +21,7 @@ from wsauth.django.lookups import UNKNOWN_USER, Fresh, by_text, rows_in, subject
 from wsauth.django.places import Place, by_place, place_of_users
 from wsauth.django.scope import DjangoScope
 from wsauth.django.together import Together
+from wsauth.verifiers.around import Around
 
 if TYPE_CHECKING:
     from wsauth.core.credentials import Credentials
@@ -34,7 +35,7 @@ _ration = Ration(time.monotonic)
 Name = tuple[str, str]  # of a user: a field, and exactly its text
 
 
-class UserVerifier:
+class UserVerifier(Around):
     """Accepts what `inner` accepts, if the subject is an active Django user, and gives the identity that user.
 
         UserVerifier(JWTVerifier(key, algorithms=["HS256"]))
@@ -68,19 +69,6 @@ class UserVerifier:
     def fields(self) -> frozenset[str]:
         """The fields of the user model that subjects are looked for in."""
         return frozenset([self.field] if isinstance(self.field, str) else self.field.values())
-
-    @property
-    def stateful(self) -> bool:
-        """As the inner verifier: knowing the user does not tell whether a token was revoked."""
-        return bool(getattr(self._inner, "stateful", False))
-
-    @property
-    def issuers(self) -> frozenset[str] | None:
-        return getattr(self._inner, "issuers", None)
-
-    @property
-    def bearer_format(self) -> str | None:
-        return getattr(self._inner, "bearer_format", None)
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
         identity = await self._inner.verify(credentials, handshake)

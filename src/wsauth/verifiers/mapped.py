@@ -12,6 +12,7 @@ from wsauth.core.errors import InvalidCredentials, VerifierUnavailable
 from wsauth.core.identity import Identity
 from wsauth.core.reasons import Reason
 from wsauth.core.verifier import Verifier, VerifierFunction, as_verifier, require_async
+from wsauth.verifiers.around import Around
 from wsauth.verifiers.recheck import failed
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ AT_ONCE = 50  # calls of `change` in a re-check
 PATIENCE = 8.0  # seconds for one of them
 
 
-class Mapped:
+class Mapped(Around):
     """Accepts what `verifier` accepts, and makes of each identity what `change` makes of it.
 
         async def with_rights(identity: Identity) -> Identity:
@@ -52,18 +53,6 @@ class Mapped:
 
     def __repr__(self) -> str:
         return f"Mapped({self._inner!r}, {getattr(self._change, '__name__', type(self._change).__name__)})"
-
-    @property
-    def stateful(self) -> bool:
-        return bool(getattr(self._inner, "stateful", False))
-
-    @property
-    def issuers(self) -> frozenset[str] | None:
-        return getattr(self._inner, "issuers", None)
-
-    @property
-    def bearer_format(self) -> str | None:
-        return getattr(self._inner, "bearer_format", None)
 
     async def verify(self, credentials: Credentials, handshake: Handshake) -> Identity | None:
         found = await self._inner.verify(credentials, handshake)
