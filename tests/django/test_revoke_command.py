@@ -17,6 +17,7 @@ from project.live import Live
 from wsauth import Connections
 from wsauth.core.reasons import Reason
 from wsauth.django import session_id
+from wsauth.django.engines import session_store
 from wsauth.revocation.log import MemoryLog, Receipt, RevocationNotRecorded
 from wsauth.revocation.record import MAX_AGE, Record, Verb
 
@@ -255,6 +256,44 @@ def test_a_database_that_is_away_keeps_nobody_from_revoking(monkeypatch, seven):
     with pytest.raises(CommandError, match=r"cannot be asked for the user: away\. By primary key: --subject"):
         revoke("revoke", "--user", "seven")
     assert len(connections.log.asked) == 1
+
+
+@pytest.mark.parametrize("key", ["nobodys0session0key0of0thirtytwo", "no key", "", "a\0b"])
+def test_a_session_that_is_nobodys_is_remarked_upon(seven, key):
+    """It is recorded all the same, since sockets outlive a session that was just deleted; the key is not shown."""
+    connections = Connections(log=Reaching())
+    out, err = revoke("revoke", "--session-key", key)
+    assert out.startswith("Recorded")
+    assert "Nobody is known by that session key: no session of django.contrib.sessions" in err
+    assert "It is recorded all the same" in err
+    assert not key or key not in err
+    assert "recorded all the same" not in revoke("revoke", "--session-key", key, "--dry-run")[1]
+    assert len(connections.log.asked) == 1
+
+
+def test_a_session_that_is_somebodys_is_not(seven, monkeypatch):
+    """Read from the input, too."""
+    connections = Connections(log=Reaching())
+    session = session_store()()
+    session["cart"] = 1
+    session.create()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{session.session_key}\n"))
+    assert revoke("revoke", "--session-key", "-")[1] == ""
+    session.delete()
+    assert "Nobody is known by that session key" in revoke("revoke", "--session-key", session.session_key)[1]
+    assert len(connections.log.asked) == 2
+
+
+def test_a_store_that_is_away_keeps_nobody_from_revoking_a_session(seven, monkeypatch):
+    """Whether the session is anybody's cannot be told."""
+
+    def fail(*arguments, **options):
+        raise OperationalError("away")
+
+    connections = Connections(log=Reaching())
+    monkeypatch.setattr("wsauth.django.engines.load_many", fail)
+    out, err = revoke("revoke", "--session-key", "nobodys0session0key0of0thirtytwo")
+    assert (out.startswith("Recorded"), err, len(connections.log.asked)) == (True, "", 1)
 
 
 def test_a_log_in_memory_is_refused():

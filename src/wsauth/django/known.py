@@ -10,7 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
-from wsauth.django import walker
+from wsauth.core.errors import VerifierUnavailable
+from wsauth.django import engines, walker
 from wsauth.django.database import NO_SUCH_ROW
 from wsauth.django.scope import DjangoScope
 from wsauth.policy import Policy, ReportOnly
@@ -41,6 +42,14 @@ def is_nobodys(subject: str) -> bool:
     except NO_SUCH_ROW:
         return True
     except (DatabaseError, ImproperlyConfigured):
+        return False
+
+
+def is_no_session(key: str) -> bool:
+    """Whether no session that lives has that key; False where its store cannot tell."""
+    try:
+        return engines.load_many([key]) == [None]
+    except (VerifierUnavailable, DatabaseError, ImproperlyConfigured, RuntimeError):  # this last one without the app
         return False
 
 

@@ -76,6 +76,8 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         how.add_argument("--receipt", metavar="TIME", help="how long to wait for the processes to say what they closed")
 
     def handle(self, *args: Any, verb: str, **options: Any) -> None:
+        if options["session_key"] == "-":
+            options["session_key"] = sys.stdin.readline()
         whom, how = _whom(options), _how(verb, options)
         policies = _policies()
         reachable = self._reachable()
@@ -85,7 +87,18 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
         for connections in reachable if not options["dry_run"] else ():
             self._report(does, _publish(connections, verb, whom, how), is_later=bool(_when(options, how)), how=how)
         told = "" if options["dry_run"] else " It is recorded all the same."
+        self._warn_of_no_session(options["session_key"], told)
         self._warn_of_nobody(whom, told, are_certain=known.are_djangos(policies))
+
+    def _warn_of_no_session(self, key: str | None, but: str) -> None:
+        """Say that a session is nobody's. Sockets outlive one that was just deleted, so that this is no failure."""
+        if key is not None and known.is_no_session(key.strip()):
+            self.stderr.write(
+                self.style.WARNING(
+                    f"Nobody is known by that session key: no session of {settings.SESSION_ENGINE} has it.{but} It is right"
+                    " where the session was just deleted, or has ended."
+                )
+            )
 
     def _warn_of_nobody(self, whom: Whom, but: str, are_certain: bool) -> None:
         """Say that a subject is no user's. That is a failure where every subject is one; a token may name others."""
@@ -176,7 +189,7 @@ def _whom(options: dict[str, Any]) -> Whom:
     if (name := options["user"]) is not None:
         whom["subject"] = _subject_of(name)
     if (key := options["session_key"]) is not None:
-        whom["session_id"] = session_id((sys.stdin.readline() if key == "-" else key).strip())
+        whom["session_id"] = session_id(key.strip())
     labels = dict(label.partition("=")[::2] for label in options["label"])
     if not all("=" in label for label in options["label"]):
         raise CommandError("--label takes a name and a value, such as --label device=phone")
