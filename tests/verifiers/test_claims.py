@@ -309,6 +309,52 @@ def test_claims_of_the_user_refuse_nothing(said: dict[str, Any]):
     assert identity(token(claims(**said))).subject == "42"
 
 
+HOME_MADE: list[tuple[dict[str, Any], str]] = [
+    ({"kind": "refresh"}, "refresh"),
+    ({"token_kind": "Refresh"}, "refresh"),
+    ({"tokentype": "refresh_token"}, "refresh_token"),
+    ({"TokenType": "refresh"}, "refresh"),
+    ({"action": "password-reset"}, "password-reset"),
+    ({"usage": "verify_email"}, "verify_email"),
+    ({"intent": "magic_link"}, "magic_link"),
+    ({"https://app.example/token_use": "refresh"}, "refresh"),
+    ({"refresh": True}, "refresh"),
+    ({"is_refresh": True}, "refresh"),
+    ({"mfa_pending": True}, "mfa_pending"),
+    ({"scope": "refresh_token"}, "refresh_token"),
+    ({"scope": "password_reset"}, "password_reset"),
+    ({"scopes": ["mfa_pending"]}, "mfa_pending"),
+]
+
+
+@pytest.mark.parametrize(("said", "kind"), HOME_MADE)
+def test_home_made_token_of_another_kind_is_refused_unless_that_is_named(said: dict[str, Any], kind: str):
+    """Whatever the claim is called that says what it is for."""
+    assert refusal(token(claims(**said))) is Reason.INVALID
+    assert refusal(token(claims(**said, token_type="access"))) is Reason.INVALID
+    assert identity(token(claims(**said)), token_type=("access", kind)).subject == "42"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "user", "action": "connect", "category": "staff", "intent": "chat", "usage": 7},
+        {"grant_type": "refresh_token", "gty": ["refresh_token"]},
+        {"scope": "openid offline_access"},
+        {"scope": "chat refresh"},
+        {"scope": "verify"},
+        {"scope": ""},
+        {"scope": [7]},
+        {"refresh": False, "refresh_count": 2, "mfa_required": "no"},
+        {"https://app.example/kind": "tenant", "https://app.example/roles": ["reset"]},
+        {"fresh": True},
+    ],
+)
+def test_words_that_access_tokens_have_too_refuse_nothing(said: dict[str, Any]):
+    """How a token was got, what its user may do, what he is: not what the token is for."""
+    assert identity(token(claims(**said))).subject == "42"
+
+
 FIREBASE = {
     "auth_time": NOW - 20,
     "user_id": "42",

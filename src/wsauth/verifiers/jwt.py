@@ -53,7 +53,8 @@ class JWTVerifier:
     must name a kind in `token_type` where they are present, so refresh, ID and password-reset tokens do not pass. The
     default "access" also takes "Bearer", and tokens that name no kind at all. Any other, as in
     `token_type="websocket"`, must be named by the token; several, as in `("access", "service")`, are alternatives.
-    Claims that only one kind has refuse unless `token_type` names it: `nonce`, `at_hash` and `c_hash` are of "id",
+    Home-made claims that say "refresh", "password_reset" or the like (`kind`, `action`, a flag, a scope alone), and
+    claims that only one kind has, refuse unless `token_type` names it: `nonce`, `at_hash` and `c_hash` are of "id",
     `events` of "logout" and "secevent". A token with `cnf` is bound to a key of its client's, which is not asked for here:
     to take it all the same, write "pop". `token_type="id"` takes ID tokens, as Firebase's, which need an `audience`.
     What looks like nothing in particular (an ID token without a `nonce`, a reset link without a type) is told from an

@@ -25,6 +25,45 @@ _BOUND = frozenset({"pop", "dpop", "mtls"})
 # back-channel log-out (RFC 8417 §2.2). `cnf` binds a token to a key of the client's, which nobody here asks for (RFC 7800
 # §3.1, RFC 8705 §3.1, RFC 9449 §6.1): a thief would present it as well.
 _MARKS = {"nonce": _ID, "at_hash": _ID, "c_hash": _ID, "s_hash": _ID, "events": _LOGOUT, "cnf": _BOUND}
+# Where home-made tokens say what they are for, in names that may as well mean something else of an access token: so only
+# the words of another kind refuse. How a token was got (`grant_type`, `gty`) says nothing of what it is.
+_HINTS = frozenset(
+    {
+        *(
+            "kind",
+            "token_kind",
+            "tokenKind",
+            "token_class",
+            "tokenClass",
+            "token-type",
+            "tokentype",
+            "TokenType",
+            "Token_Type",
+        ),
+        *("token-use", "tokenUse", "ttype", "scope_type", "action", "usage", "intent", "category", "aim"),
+    }
+)
+_WORDS = """
+    refresh refresh_token id_token reset password_reset reset_password set_password verify verification email_verification
+    verify_email confirm confirmation confirm_email activate activation invite invitation magic_link magiclink login_link
+    mfa mfa_pending mfa_challenge mfa_required 2fa two_factor otp pre_auth preauth unsubscribe logout
+"""
+_OTHERS = frozenset(_WORDS.split())
+_SCOPES = _OTHERS - {
+    "id_token",
+    "reset",
+    "verify",
+    "verification",
+    "confirm",
+    "activate",
+    "invite",
+    "logout",
+    "unsubscribe",
+}
+_NAMED = _NAMES | _HINTS
+_FLAGS = {"refresh": "refresh", "is_refresh": "refresh", "isRefresh": "refresh"}
+_FLAGS |= {name: name for name in ("password_reset", "mfa_pending", "mfa_required")}
+_NONE: frozenset[str] = frozenset()
 
 taken: set[str] = set()  # the kinds that any verifier of this process accepts
 
@@ -64,6 +103,10 @@ class Kinds:
         named = [] if _NAMES.isdisjoint(claims) else [claims[name] for name in _NAMES & claims.keys()]
         if not all(isinstance(kind, str) and kind.lower() in self.names for kind in named):
             raise InvalidCredentials("token is of another kind than token_type allows, such as a refresh token")
+        if (other := _told(claims)) and other.isdisjoint(name.replace("-", "_") for name in self.names):
+            raise InvalidCredentials(
+                f"token says that it is for {min(other)!r}; if it is meant, write token_type={min(other)!r}"
+            )
         marks = () if _MARKS.keys().isdisjoint(claims) else _MARKS.keys() & claims.keys()
         for mark in marks:
             if _MARKS[mark].isdisjoint(self.names) and not (mark == "nonce" and (named or announced)):
@@ -77,6 +120,29 @@ class Kinds:
     def _may_be_unnamed(self, claims: Mapping[str, Any]) -> bool:
         """Access and ID tokens hardly ever say what they are; these always have an audience (OpenID Connect Core §2)."""
         return "access" in self.names or (not _ID.isdisjoint(self.names) and "aud" in claims)
+
+
+def _told(claims: Mapping[str, Any]) -> frozenset[str]:
+    """The other kinds that claims tell by a hint, a flag, or scopes that are nothing else; none for nearly every token."""
+    told: set[str] = set()
+    if not _HINTS.isdisjoint(claims):
+        told.update(_plain(claims[name]) for name in _HINTS & claims.keys())
+    for name in claims:
+        if name[:4] == "http" and name.rpartition("/")[2] in _NAMED:
+            told.add(_plain(claims[name]))
+    if not _FLAGS.keys().isdisjoint(claims):
+        told.update(_FLAGS[name] for name in _FLAGS.keys() & claims.keys() if claims[name] is True)
+    told &= _OTHERS
+    scope = claims.get("scope") or claims.get("scopes") or claims.get("scp")
+    names = scope.split(" ") if isinstance(scope, str) else scope
+    if isinstance(names, list) and names and _plain(names[0]) in _SCOPES:
+        scopes = set(map(_plain, names))
+        told |= scopes if scopes <= _SCOPES else set()
+    return frozenset(told) if told else _NONE
+
+
+def _plain(value: object) -> str:
+    return value.lower().replace("-", "_") if isinstance(value, str) else ""
 
 
 ACCESS = Kinds.of(("access",), None)
