@@ -296,6 +296,17 @@ def test_a_store_that_is_away_keeps_nobody_from_revoking_a_session(seven, monkey
     assert (out.startswith("Recorded"), err, len(connections.log.asked)) == (True, "", 1)
 
 
+def test_an_issuer_that_no_policy_pins_is_remarked_upon(recorded):
+    """With those that are pinned; what is recorded is recorded all the same."""
+    with override_settings(WSAUTH_POLICY=recorded):
+        out, err = revoke("revoke", "--issuer", "https://nobody.example")
+    assert out.startswith("Recorded")
+    assert (
+        "Nobody is known by the issuer 'https://nobody.example' to the verifiers of your policies: they pin none" in err
+    )
+    assert "It is recorded all the same" in err
+
+
 def test_a_log_in_memory_is_refused():
     """No other process would hear of it: the command would look as if it had worked."""
     with pytest.raises(CommandError, match=r'WSAUTH_POLICY = "mysite.auth.policy"'):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 from django.test import override_settings
 from project.people import access_token
+from pydantic import SecretStr
 from rest_framework_simplejwt.backends import TokenBackend
 
 from wsauth import ConfigurationError, Credentials, Handshake, VerifierUnavailable
@@ -35,6 +37,10 @@ def public(bits: int) -> bytes:
         ({"SIGNING_KEY": b"8 bytes!"}, "8 bytes"),
         ({"SIGNING_KEY": ""}, "0 bytes"),
         ({"SIGNING_KEY": None}, "0 bytes"),
+        ({"SIGNING_KEY": Path("/run/secrets/jwt")}, "a PosixPath; write path.read_text()"),
+        ({"SIGNING_KEY": SecretStr(STRONG)}, "a SecretStr; write settings.jwt_secret.get_secret_value()"),
+        ({"SIGNING_KEY": "/run/secrets/jwt_signing_material_of_production"}, "the name of a file"),
+        ({"SIGNING_KEY": f"JWT_SECRET={STRONG}"}, "a whole line of settings"),
         ({"SIGNING_KEY": STRONG, "ALGORITHM": "HS512"}, "50 bytes, and HS512"),
         ({"SIGNING_KEY": DJANGO}, "startproject"),
         ({"SIGNING_KEY": "change-this-secret-key-in-production-please"}, "placeholder"),

@@ -35,6 +35,12 @@ def are_djangos(policies: Iterable[Policy]) -> bool:
     return bool(frameworks) and all(isinstance(framework, DjangoScope) for framework in frameworks)
 
 
+def issuers(policies: Iterable[Policy]) -> frozenset[str]:
+    """The issuers that the verifiers of these policies pin."""
+    pinned = [getattr(scheme.verifier, "issuers", None) for policy in policies for scheme in policy.schemes]
+    return frozenset[str]().union(*(names for names in pinned if names))
+
+
 def is_nobodys(subject: str) -> bool:
     """Whether no user has exactly that primary key; False where the database cannot tell."""
     try:

@@ -78,5 +78,7 @@ def _algorithm(name: str) -> Any:
     return jwt.PyJWS().get_algorithm_by_name(name)
 
 
-def _bytes(key: str | bytes | None) -> bytes:
-    return key.encode("utf-8") if isinstance(key, str) else key or b""
+def _bytes(key: object) -> bytes:
+    if isinstance(key, str | bytes | None):
+        return key.encode("utf-8") if isinstance(key, str) else key or b""
+    raise ConfigurationError(f"{_WHERE} is a {type(key).__name__}; {strength.unwrapping(key)}write a str or bytes")

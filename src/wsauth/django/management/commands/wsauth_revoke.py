@@ -88,6 +88,7 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
             self._report(does, _publish(connections, verb, whom, how), is_later=bool(_when(options, how)), how=how)
         told = "" if options["dry_run"] else " It is recorded all the same."
         self._warn_of_no_session(options["session_key"], told)
+        self._warn_of_no_issuer(whom.get("issuer"), policies, told)
         self._warn_of_nobody(whom, told, are_certain=known.are_djangos(policies))
 
     def _warn_of_no_session(self, key: str | None, but: str) -> None:
@@ -97,6 +98,21 @@ class Command(BaseCommand):  # type: ignore[misc]  # Django has no types
                 self.style.WARNING(
                     f"Nobody is known by that session key: no session of {settings.SESSION_ENGINE} has it.{but} It is right"
                     " where the session was just deleted, or has ended."
+                )
+            )
+
+    def _warn_of_no_issuer(self, issuer: str | None, policies: list[Policy], but: str) -> None:
+        """Say that no policy knows an issuer. A verifier of the application's own may, so that this is no failure."""
+        pinned = sorted(known.issuers(policies))
+        if issuer is not None and issuer not in pinned and policies:
+            names = (
+                f"they pin {', '.join(pinned)}"
+                if pinned
+                else "they pin none, and a token's `iss` counts where it is pinned"
+            )
+            self.stderr.write(
+                self.style.WARNING(
+                    f"Nobody is known by the issuer {issuer!r} to the verifiers of your policies: {names}.{but}"
                 )
             )
 
