@@ -50,7 +50,7 @@ SHAPES = {
     "attribute": lambda name, value: SimpleNamespace(**{name: value}),
     "key": lambda name, value: {"id": 1, name: value},
     "named tuple": lambda name, value: namedtuple("User", [name])(value),
-    "record": lambda name, value: Record(**{name: value}),
+    "record": lambda name, value: Record(id=1, **{name: value}),
     "method": as_method,
     "property": lambda name, value: type("User", (), {name: property(lambda self: value)})(),
     "attribute of a dict": lambda name, value: type("User", (dict,), {name: value})(id=1),
@@ -80,6 +80,7 @@ def test_a_row_of_a_database_is_looked_into():
 @pytest.mark.parametrize("user", [
     None, False, 0, 0.0, "", b"", {}, [], (), set(), frozenset(), MappingProxyType({}), UserDict(), deque(), NotImplemented,
     [None], (None, "no such user"), (False, "no such user"), {"user": None}, {"user": {"is_active": False}},
+    "null", "None", " ", "undefined", b"null", ..., {"id": None, "name": None}, Record(id=None),
     [{"is_active": False}], (SimpleNamespace(suspended=True), False),
 ])  # fmt: skip
 def test_nothing_is_nobody(user):
@@ -91,6 +92,7 @@ def test_nothing_is_nobody(user):
     "alice", 7, True, {"id": 1}, (1, "alice"), (1, None, False, 0), ({"id": 1}, True), object(),
     SimpleNamespace(name="alice"),
     namedtuple("User", ["is_admin", "name"])(False, "alice"), {"user": "alice"}, {"user": {"id": 1}}, Mock(), uuid4(),
+    {"id": 1, "name": None},
 ])  # fmt: skip
 def test_a_user_of_whom_nothing_is_known_is_active(user):
     """Most have no such flag."""
@@ -141,25 +143,38 @@ def test_object_that_stands_for_nobody_is_nobody(user: Any) -> None:
     assert is_nobody_or_inactive(user)
 
 
-WORDS = ("suspended", "banned", "blocked", "deleted", "inactive", "deactivated", "disabled", "locked", "archived")
+WORDS = (
+    "terminated",
+    "revoked",
+    "deprovisioned",
+    "suspended",
+    "banned",
+    "blocked",
+    "deleted",
+    "inactive",
+    "deactivated",
+    "disabled",
+    "locked",
+    "archived",
+)
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_each_word_of_the_table_counts_in_every_spelling(word: str) -> None:
     """As a flag in snake_case and camelCase, as the moment since when, and as a status."""
     capital = word.capitalize()
-    for name in (word, f"is_{word}", f"is{capital}", f"account_{word}", f"account{capital}"):
-        assert is_nobody_or_inactive({name: True}), name
-        assert not is_nobody_or_inactive({name: False}), name
+    for name in (word, f"is_{word}", f"is{capital}", f"account_{word}", f"account{capital}", f"user_{word}"):
+        assert is_nobody_or_inactive({"id": 1, name: True}), name
+        assert not is_nobody_or_inactive({"id": 1, name: False}), name
     for since in (datetime.datetime(2026, 1, 1), datetime.date(2026, 1, 1), "2026-01-01T00:00:00Z", 1767225600):
-        assert is_nobody_or_inactive({f"{word}_at": since})
+        assert is_nobody_or_inactive({"id": 1, f"{word}_at": since})
         assert is_nobody_or_inactive(SimpleNamespace(**{f"{word}At": since}))
     for unset in (None, "", 0, "null"):
-        assert not is_nobody_or_inactive({f"{word}_at": unset})
+        assert not is_nobody_or_inactive({"id": 1, f"{word}_at": unset})
     for status in (word, word.upper(), f" {capital} ", word.encode()):
         for name in ("status", "state", "account_status", "accountStatus"):
             assert is_nobody_or_inactive(SimpleNamespace(**{name: status})), (name, status)
-    assert is_nobody_or_inactive({"active": word})
+    assert is_nobody_or_inactive({"id": 1, "active": word})
 
 
 @pytest.mark.parametrize("name", ["isActive", "active", "isEnabled", "enabled", "accountEnabled", "isAuthenticated"])
@@ -168,6 +183,28 @@ def test_flags_of_other_languages_are_understood(name: str) -> None:
     for value in (False, "false", 0, None):
         assert is_nobody_or_inactive({name: value})
     assert not is_nobody_or_inactive({name: True})
+
+
+@pytest.mark.parametrize("entries", [
+    {"IsActive": False}, {"IsSuspended": True}, {"Status": "Suspended"}, {"DeletedAt": "2026-01-01"},
+    {"AccountEnabled": "false"}, {"IS_ACTIVE": 0}, {"STATUS": "LOCKED"}, {"DELETED_AT": 1767225600},
+])  # fmt: skip
+def test_keys_are_spelled_as_other_platforms_do(entries: dict[str, Any]) -> None:
+    """In PascalCase by .NET, in capitals by Oracle."""
+    assert is_nobody_or_inactive({"ID": 1, **entries})
+
+
+def test_constants_of_a_class_say_nothing_of_its_objects() -> None:
+    """Models name the values of their status so."""
+
+    class User:
+        ACTIVE, SUSPENDED, DELETED = 0, 1, "deleted"
+        STATUS = "deleted"
+
+        class Status:
+            pass
+
+    assert not is_nobody_or_inactive(User())
 
 
 class Standing(StrEnum):
@@ -195,7 +232,7 @@ def test_member_of_an_enumeration_is_the_word_that_it_stands_for() -> None:
 ])  # fmt: skip
 def test_what_says_nothing_clear_refuses_nobody(entries: dict[str, Any]) -> None:
     """A word of another list, a list of others whom the user has blocked, a name that is nearly one of the table."""
-    assert not is_nobody_or_inactive(entries)
+    assert not is_nobody_or_inactive({"id": 1, **entries})
     assert not is_nobody_or_inactive(SimpleNamespace(**entries))
 
 

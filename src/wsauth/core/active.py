@@ -15,18 +15,30 @@ from typing import Any, NamedTuple
 
 from wsauth.core.errors import VerifierUnavailable
 
-# The table. Each name counts in snake_case and in camelCase.
+# The table. Each name counts in snake_case and camelCase; as a key, which is never a constant of a class, also in PascalCase
+# and in capitals, as the JSON of .NET and the rows of Oracle have it.
 _ACTIVE = ("active", "enabled")
-_INACTIVE = ("suspended", "banned", "blocked", "deleted", "inactive", "deactivated", "disabled", "locked", "archived")
-TRUE_OF_ACTIVE = (*(f"{how}{word}" for word in _ACTIVE for how in ("", "is_", "account_")), "is_authenticated")
-TRUE_OF_INACTIVE = (*(f"{how}{word}" for word in _INACTIVE for how in ("", "is_", "account_")), "is_anonymous")
-SET_OF_INACTIVE = tuple(f"{word}_at" for word in _INACTIVE)  # since when he is so; unset while he is not
-STATUS = ("status", "state", "account_status", "account_state", "user_status")
-# What a status says of who may not come in, and a text where a flag is meant.
-STATUS_OF_INACTIVE = frozenset(
-    {*_INACTIVE, "not_active", "locked_out", "deprovisioned", "terminated", "removed", "closed", "revoked"}
+_INACTIVE: tuple[str, ...] = (
+    "suspended",
+    "banned",
+    "blocked",
+    "deleted",
+    "inactive",
+    "deactivated",
+    "disabled",
+    "locked",
 )
+_INACTIVE += ("archived", "terminated", "revoked", "deprovisioned")
+_BEFORE = ("", "is_", "account_", "user_")
+TRUE_OF_ACTIVE = (*(f"{before}{word}" for word in _ACTIVE for before in _BEFORE), "is_authenticated")
+TRUE_OF_INACTIVE = (*(f"{before}{word}" for word in _INACTIVE for before in _BEFORE), "is_anonymous")
+SET_OF_INACTIVE = tuple(f"{word}_at" for word in _INACTIVE)  # since when he is so; unset while he is not
+STATUS = ("status", "state", "account_status", "account_state", "user_status", "user_state")
+# What a status says of who may not come in, and a text where a flag is meant.
+STATUS_OF_INACTIVE = frozenset({*_INACTIVE, "not_active", "locked_out", "removed", "closed", "frozen"})
 _NO = frozenset({"", "0", "f", "false", "n", "no", "off", "none", "null"})  # as texts come out of hashes and forms
+
+_NOTHING = frozenset({"", "false", "none", "null", "undefined"})  # the texts of nobody
 
 _PLAIN = (bool, int, float, str, bytes, type(None))
 _ROUTINES = (FunctionType, BuiltinFunctionType, MethodType)
@@ -38,7 +50,8 @@ _NOT_AWAITED = ("__await__", "__aiter__", "__next__", "__anext__", "add_done_cal
 def is_nobody_or_inactive(user: Any) -> bool:
     """Whether there is no user, or something known of him says that he is inactive.
 
-    None, False, zero and whatever is empty are nobody, and so is what says that it is not authenticated. The names of the
+    None, False, zero, "null" and whatever is empty or holds nothing but None are nobody, and so is what says that it is not
+    authenticated. The names of the
     table are looked for among the attributes of an object and the keys of a mapping or a row; a method is called. Of a list
     or a tuple its first item is looked into, of a mapping its "user". Raises VerifierUnavailable for what is no user
     (a class, an exception, a generator, a query that was never run, a coroutine), and where a method is async.
@@ -46,12 +59,14 @@ def is_nobody_or_inactive(user: Any) -> bool:
     kind = _kind_of(type(user))  # type: ignore[arg-type]  # every class is hashable
     if kind.is_no_user or isinstance(user, type):
         raise _no_user(user)
-    if user is None or user is NotImplemented or (kind.may_be_nobody and not user):
+    if user is None or user is NotImplemented or user is ... or (kind.may_be_nobody and not user):
         return True
+    if kind.is_text:
+        return _word(user) in _NOTHING
     if kind.is_row and _is_told_of_first(user) and is_nobody_or_inactive(user[0]):
         return True
     keys = frozenset(user.keys()) if kind.has_keys else _NO_KEYS
-    if "user" in keys and is_nobody_or_inactive(user["user"]):
+    if keys and (all(user[key] is None for key in keys) or ("user" in keys and is_nobody_or_inactive(user["user"]))):
         return True
     return any(_TABLE[name](user, name, keys) for name in _names(user, keys, kind))
 
@@ -67,6 +82,7 @@ class _Kind(NamedTuple):
 
     is_no_user: bool
     may_be_nobody: bool  # where it is false: a number, a text, a container
+    is_text: bool
     is_row: bool  # with a first item
     has_keys: bool  # as a mapping, and as the rows of asyncpg and sqlite3, which are none
     names: frozenset[str]  # of the table
@@ -78,6 +94,7 @@ def _kind_of(kind: type) -> _Kind:
     return _Kind(
         is_no_user=any(hasattr(kind, name) for name in _NOT_AWAITED) or issubclass(kind, (BaseException, *_ROUTINES)),
         may_be_nobody=is_text or issubclass(kind, (int, float, Mapping, Set, Sequence)),
+        is_text=is_text,
         is_row=issubclass(kind, Sequence) and not is_text,
         has_keys=hasattr(kind, "keys") and hasattr(kind, "__getitem__"),
         names=_names_of(kind),
@@ -162,17 +179,17 @@ def _entry(user: Any, name: str, keys: frozenset[str]) -> Any:
 def _names(user: Any, keys: frozenset[str], kind: _Kind) -> frozenset[str]:
     """The names of the table that there are. To look for each by itself would take longer than all the rest."""
     found = kind.names
-    for own in (getattr(user, "__dict__", None), keys, getattr(user, "model_extra", None)):
-        if isinstance(own, dict | frozenset) and not _TABLE.keys().isdisjoint(own):
-            found |= _TABLE.keys() & own
-    return found
+    for own in (getattr(user, "__dict__", None), getattr(user, "model_extra", None)):
+        if isinstance(own, dict) and not _ATTRIBUTES.isdisjoint(own):
+            found |= _ATTRIBUTES & own.keys()
+    return found if _TABLE.keys().isdisjoint(keys) else found | (_TABLE.keys() & keys)
 
 
 def _names_of(kind: type) -> frozenset[str]:
     """Those that every object of a class has. A class with a `__getattr__` may have any; pydantic's says which."""
     if hasattr(kind, "__getattr__") and not hasattr(kind, "model_extra"):
-        return frozenset(_TABLE)
-    found = {name: inspect.getattr_static(kind, name, _ABSENT) for name in _TABLE}
+        return _ATTRIBUTES
+    found = {name: inspect.getattr_static(kind, name, _ABSENT) for name in _ATTRIBUTES}
     return frozenset(name for name, value in found.items() if value is not _ABSENT and not _is_relation(value))
 
 
@@ -189,14 +206,15 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, rest))
 
 
-_TABLE: dict[str, Callable[[Any, str, frozenset[str]], bool]] = {
-    spelled: says
-    for says, names in (
-        (_is_false, TRUE_OF_ACTIVE),
-        (_is_true, TRUE_OF_INACTIVE),
-        (_is_set, SET_OF_INACTIVE),
-        (_is_word, STATUS),
-    )
-    for name in names
-    for spelled in (name, _camel(name))
+def _spelled_in_keys(name: str) -> tuple[str, ...]:
+    return (name, _camel(name), _camel(f"_{name}"), name.upper())
+
+
+_BY_NAME: dict[str, Callable[[Any, str, frozenset[str]], bool]] = {
+    **dict.fromkeys(TRUE_OF_ACTIVE, _is_false),
+    **dict.fromkeys(TRUE_OF_INACTIVE, _is_true),
+    **dict.fromkeys(SET_OF_INACTIVE, _is_set),
+    **dict.fromkeys(STATUS, _is_word),
 }
+_ATTRIBUTES = frozenset(spelled for name in _BY_NAME for spelled in (name, _camel(name)))
+_TABLE = {spelled: says for name, says in _BY_NAME.items() for spelled in _spelled_in_keys(name)}
