@@ -144,6 +144,8 @@ def test_no_handshake_holds_it():
         {"type": ""},
         {"type": None},
         {"field": ""},
+        {"field": " "},
+        {"type": " "},
         {"field": 5},
         {"field": "type"},
     ],

@@ -173,6 +173,39 @@ def test_expectation_that_is_no_text_stops_the_start(name: str, value: Any):
         verifier(**{name: value})
 
 
+@pytest.mark.parametrize("name", ["issuer", "audience"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "*",
+            "https://*.a.example",
+            "None",
+            "null",
+            "${ISSUER}",
+            "{{ issuer }}",
+            "https://login.example/{tenantid}/v2.0",
+            "<your audience>",
+        ),
+        *("https://a.example/.well-known/jwks.json", "https://a.example/.well-known/openid-configuration"),
+    ],
+)
+def test_expectation_that_no_token_meets_stops_the_start(name: str, value: str):
+    """A pattern, a template that was never filled, the address of something else."""
+    with pytest.raises(ConfigurationError, match=f"{name} is .*which no token says.*write {name}="):
+        verifier(**{name: ["chat", value]})
+    with pytest.raises(ConfigurationError, match=f"{name} is .*which no token says"):
+        verifier(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "value", ["https://a.example/", "urn:example:chat", "api://0a1b-2c", "a b", "$chat", "https://a.example/*"]
+)
+def test_expectation_that_looks_odd_is_taken(value: str):
+    """A StringOrURI may be anything (RFC 7519 §2)."""
+    assert verifier(issuer=value, audience=value)
+
+
 @pytest.mark.parametrize("name", ["issuer", "audience", "token_type"])
 @pytest.mark.parametrize("value", [" chat", "chat\n", ["news", "chat "]])
 def test_expectation_with_blanks_around_stops_the_start(name: str, value: Any):

@@ -466,6 +466,24 @@ def test_address_that_others_could_change_stops_the_start(url: Any):
     assert "pw" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "clue"),
+    [
+        ("https://id.example.com/.well-known/openid-configuration", "jwks_uri"),
+        ("https://login.example.com/{tenant}/discovery/keys", "never filled"),
+        ("https://${ID_HOST}/jwks.json", "never filled"),
+        ("https://$ID_HOST/jwks.json", "never filled"),
+        ("https://<your domain>/jwks.json", "never filled"),
+        (" https://id.example.com/jwks.json", "blanks"),
+        ("https://id.example.com/jwks.json\n", "blanks"),
+    ],
+)
+def test_address_where_no_keys_are_stops_the_start(url: str, clue: str):
+    """Each token would be refused with 503."""
+    with pytest.raises(ConfigurationError, match=clue):
+        JWKS(url)
+
+
 @pytest.mark.parametrize("url", ["http://localhost:8000/jwks", "http://127.0.0.1/jwks", "http://[::1]:80/jwks", URL])
 def test_https_and_this_machine_are_accepted(url: str):
     """A development issuer on loopback needs no certificate."""

@@ -48,6 +48,8 @@ MISPLACED = {
         "localhost:8080/realms/master/protocol/openid-connect/certs",
         "dev-abcdefgh12345678.eu.auth0.com",
         "1234567890-abcdefghijklmnop.apps.googleusercontent.com",
+        "git@github.com:owner/repository-of-the-keys.git",
+        "somebody.with.a.name@company.example.com",
     ],
     "the name of a file": [
         "keys/jwt-private.pem",
@@ -100,11 +102,30 @@ MISPLACED = {
         f"jwtSecret={GOOD}",
         f"jwt_secret: {GOOD}",
         f'"secret": "{GOOD}"',
+        f"[jwt]\nsecret = {GOOD}",
+        f"jwt:\n  secret: {GOOD}",
+        "Server=db;Database=app;User Id=sa;Password=x",
     ],
     "a whole token": [
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.",
     ],
+    "the value of a header": [
+        f"Bearer {'q8Zr' * 3}k2mVx9wL4tYbN7cJ5hD3gF6sA1",
+        "Basic dXNlcjpwYXNzd29yZC1vZi10aGUtdXNlcg==",
+    ],
+    "the hash of a password": [
+        "$2b$12$KIXQwZ9k1d0Uo8b7m3vH9uYQ0bMzR4tYxN7cJ5hD3gF6sA1pLkQwe",
+        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b27",
+        "pbkdf2_sha256$600000$q8Zrk2mVx9wL$4tYbN7cJ5hD3gF6sA1pLkQwe0uXoTi=",
+    ],
+    "an object printed as text": [
+        f"['{GOOD}']",
+        f"('{GOOD}',)",
+        f"{{'{GOOD}'}}",
+        "PosixPath('/run/secrets/jwt_secret')",
+    ],
+    "a UUID that is not random": ["6ba7b810-9dad-11d1-80b4-00c04fd430c8", "886313e1-3b8a-5372-9b90-0c9aee199e5d"],
     "hidden": [
         "*" * 40,
         "SecretStr('**********')SecretStr('**********')",
@@ -152,6 +173,11 @@ def test_random_text_is_never_taken_for_another_thing(alphabet: str) -> None:
     bits = random.Random(11)
     texts = ["".join(bits.choices(alphabet, k=length)) for length in (32, 40, 64) for _ in range(200)]
     assert [text for text in texts if misplaced(text.encode())] == []
+
+
+def test_random_uuid_is_taken() -> None:
+    """Version 4 is random in 122 bits."""
+    assert misplaced(b"3f2b8c1e-7d94-4a6b-9e05-c8d17f60a2b3") is None
 
 
 def test_random_bytes_are_never_taken_for_another_thing() -> None:

@@ -43,6 +43,8 @@ GUESSED = {
     "Spring's": "404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970",
     "placeholder in base64": base64.b64encode(b"change-me-change-me-change-me-please-change-me").decode(),
     "placeholder in quotes": "'your-secret-key-here-your-secret-key-here-your-secret-key-goes-here'",
+    "unfilled template of Helm": "{{ .Values.application.jwt.signing.secret | quote }} ",
+    "unfilled parameter": "%env(JWT_SECRET_OF_THE_APPLICATION_IN_PRODUCTION_2026)%",
     "unfilled form": "<put the output of the generator of your choice into this very place!>",
 }
 SHORT = {"as documented": "your-secret-key-here", "twice": "changemechangeme", "word": "supersecretkey123"}

@@ -33,7 +33,7 @@ class FirstMessage:
 
     def __post_init__(self) -> None:
         for name in ("type", "field"):
-            if not isinstance(value := getattr(self, name), str) or not value:
+            if not isinstance(value := getattr(self, name), str) or not value.strip():
                 raise ConfigurationError(f"FirstMessage({name}={value!r}): write a text, or leave it out")
         if self.field == "type":
             raise ConfigurationError('FirstMessage(field="type"): that member holds the type; write field="token"')

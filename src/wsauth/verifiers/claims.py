@@ -7,6 +7,7 @@ knows neither keys nor signatures, and serves any verifier that ends up with JWT
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -58,7 +59,7 @@ class ClaimRules:
                 f"JWTVerifier: leeway is {leeway!r}, and may be 0 to {MAX_LEEWAY} seconds; write leeway=5 and keep the"
                 " clocks synchronised"
             )
-        if not isinstance(subject_claim, str) or not subject_claim:
+        if not isinstance(subject_claim, str) or not subject_claim.strip():
             raise ConfigurationError('JWTVerifier: subject_claim is the name of a claim; write subject_claim="sub"')
         return cls(
             audiences=None if audience is None else texts(audience, "audience"),
@@ -141,11 +142,24 @@ def _date(claims: Mapping[str, Any], name: str) -> float | None:
     return float(min(max(value, 0), FAR_FUTURE))
 
 
+# What a template, an environment or a discovery document leaves in a setting. No token would ever say it.
+_NO_NAME = re.compile(
+    r"\*|.*://[^/]*\*.*|None|null|undefined|.*(\$\{|\$\(|[{}<>]|%\(|/\.well-known/(jwks\.json|openid-configuration)$).*",
+    re.DOTALL,
+)
+
+
 def texts(value: object, name: str) -> frozenset[str]:
     """Return the texts of a setting that takes one or several. Raises ConfigurationError for anything else."""
     several = [value] if isinstance(value, str) else value
-    if isinstance(several, Collection) and several and all(isinstance(text, str) and text.strip() for text in several):
-        if (padded := next((text for text in several if text != text.strip()), None)) is not None:
-            raise ConfigurationError(f"JWTVerifier: {name} is {padded!r}, with blanks around; write {padded.strip()!r}")
-        return frozenset(several)
-    raise ConfigurationError(f"JWTVerifier: {name} is {value!r}; write {name}='...' or a list of such texts")
+    if not isinstance(several, Collection) or not several or not all(isinstance(t, str) and t.strip() for t in several):
+        raise ConfigurationError(f"JWTVerifier: {name} is {value!r}; write {name}='...' or a list of such texts")
+    for text in several:
+        if text != text.strip():
+            raise ConfigurationError(f"JWTVerifier: {name} is {text!r}, with blanks around; write {text.strip()!r}")
+        if _NO_NAME.fullmatch(text):
+            raise ConfigurationError(
+                f"JWTVerifier: {name} is {text!r}, which no token says: there are no patterns, and templates are to be"
+                f" filled; write {name}= exactly as the tokens have it, or leave it out"
+            )
+    return frozenset(several)

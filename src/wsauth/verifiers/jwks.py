@@ -12,6 +12,7 @@ import importlib.util
 import ipaddress
 import logging
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -197,6 +198,14 @@ def _check_url(url: str) -> str:
         raise ConfigurationError(
             f"JWKS: keys come over https only, found {parts.scheme!r}: whoever can change them can forge every token;"
             " write JWKS('https://…')"
+        )
+    if re.search(r"[\s{}<>]|\$[({A-Z]", url):
+        raise ConfigurationError(
+            "JWKS: the URL holds blanks, or a template that was never filled; write JWKS('https://…')"
+        )
+    if parts.path.endswith("/openid-configuration"):
+        raise ConfigurationError(
+            "JWKS: at that URL is a document that says where the keys are; write JWKS(…) with what it says under `jwks_uri`"
         )
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError("JWKS: the URL holds a user or password; pass fetch= to send credentials")

@@ -33,6 +33,10 @@ _VARIABLE = Misplaced("the name of a variable", "write os.environ['JWT_SECRET'],
 _LINE = Misplaced("a whole line of settings", "write what comes after the name alone")
 _TOKEN = Misplaced("a whole token", "write the secret that signs tokens")
 _MASKED = Misplaced("hidden by a program that prints settings", "write settings.jwt_secret.get_secret_value()")
+_HEADER = Misplaced("the value of a header", "write the secret that signs tokens")
+_HASH = Misplaced("the hash of a password", "write a secret of its own")
+_PRINTED = Misplaced("an object printed as text", "write what is in it")
+_UUID = Misplaced("a UUID that is not random (RFC 9562 §6.9)", "write a random secret")
 _OBJECT = Misplaced("a text in JSON", "write the entry that holds the secret, as json.loads(…)['key']")
 
 _LONG = r"(?i:secret|token|passw|config|credential|private|signing)"  # in a name, where chance could not make it
@@ -65,6 +69,7 @@ _PATTERNS: tuple[tuple[str, Misplaced], ...] = (
     (rf"(?i:(?=.*/{_PUBLISHED}\b)[\w-]+(\.[\w-]+)*(:\d+)?/[\w./?=&%:#~-]*)", ADDRESS),
     (r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(:\d+)?/[a-z0-9_./?=&%:#~-]*", ADDRESS),
     (rf"(?i:[\w-]+(\.[\w-]+)*\.(({_ISSUERS})\.com|supabase\.co|firebaseapp\.com|clerk\.accounts\.dev))", ADDRESS),
+    (r"[\w.+-]+@[\w-]+(\.[\w-]+)*\.[A-Za-z]{2,}(:[\w./~-]+)?", ADDRESS),
     # From a root; with names in lower case, or with a word for what is in it; of Windows; with the ending of such a file.
     (
         rf"{_DOTS}(?i:run|etc|var|usr|home|opt|mnt|app|srv|tmp|root|dev|proc|data|vault|users|volumes)/[\w.@~ /-]+",
@@ -79,6 +84,17 @@ _PATTERNS: tuple[tuple[str, Misplaced], ...] = (
     (rf"{_LOOKUPS}[.(\[][\w.'\"()\[\], -]+|(var|local|data|Environment)\.{_SETTING}", _CODE),
     (rf"(?={_SETTING}$)(?!(.*[0-9]){{6}})[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", _VARIABLE),
     (rf"(export |set |\$env:)?{_SETTING} ?= ?(?=.*[^=]).+|[\"']?{_SETTING}[\"']?: .+", _LINE),
+    (
+        rf"\[[\w.-]+\]\s*\n\s*{_SETTING} ?=.*|{_SETTING}:\s*\n\s+{_SETTING}:.*|([A-Za-z][A-Za-z ]+=[^;=]+;){{2,}}.*",
+        _LINE,
+    ),
+    (r"(?i:bearer|basic|token) [\w.~+/=-]+", _HEADER),
+    (
+        r"\$2[abxy]\$\d\d\$[./\w]+|\$argon2\w+\$.+|\$(1|5|6|y)\$[./\w]+\$[./\w]+|(pbkdf2|bcrypt|scrypt|argon2)\w*\$.+",
+        _HASH,
+    ),
+    (r"\[['\"].*['\"],?\]|\(['\"].*['\"],?\)|\{['\"].*['\"]\}|\w*Path\(['\"].*['\"]\)", _PRINTED),
+    (r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[12356][0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}", _UUID),
     (r"eyJ[\w-]*(\.[\w-]*){2,4}", _TOKEN),
     (r"(?i:[\w.-]{0,12}[*•]{4,}[\w.-]{0,8}|.*(Secret(Str|Bytes)\(|\bredacted\b|<hidden>|\[filtered\]).*)", _MASKED),
 )

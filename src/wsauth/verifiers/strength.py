@@ -61,7 +61,9 @@ _WORD = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)).encod
 _LEET = bytes.maketrans(b"013457@$!", b"oleastasi")
 # A template that nobody filled in: ${JWT_SECRET}, $JWT_SECRET, {{ jwt_secret }}, <your secret>, %JWT_SECRET%, ENV[...].
 _UNFILLED = re.compile(
-    rb"\$\{.+\}|\$\(.+\)|\$[A-Z_]+|\{\{.+\}\}|<[^<>]+>|%[A-Z_]+%|%\(\w+\)s|\[\[?[\w .-]+\]\]?", re.DOTALL
+    rb"\$\{.+\}|\$\(.+\)|\$[A-Z_]+|\$env:\w+|.*\{\{[\w.|\"' -]+\}\}.*|\{\{.+\}\}|<[^<>]+>|%[A-Z_]+%|%env\(.+\)%|%\(\w+\)s"
+    rb"|\[\[?[\w .-]+\]\]?",
+    re.DOTALL,
 )
 _DIGESTED = "changeme secretkey secret_key mysecret jwtsecret jwt_secret password1 password123 supersecret test123"
 _DIGESTS = {16: "md5", 20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}  # by their bytes
